@@ -1,0 +1,1 @@
+"""Where a message goes: to the provider (http), to the terminal (console), to a list (locmem)."""

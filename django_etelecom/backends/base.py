@@ -1,0 +1,39 @@
+"""What every backend takes and gives."""
+
+import dataclasses
+import uuid
+
+from ..client.protocol import SendResult
+from ..conf import Account
+from ..schema import Wire
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message, ready for the wire."""
+
+    public_id: uuid.UUID
+    template_code: str
+    recipient: str
+    """Wire form: country code and number, digits only."""
+    channels: tuple[str, ...]
+    wire: Wire
+
+
+class BaseBackend:
+    """Carries messages of one account. One instance serves many threads.
+
+    A backend is made when an account is first used and raises `ImproperlyConfigured` then if the
+    account cannot work. `send_message` makes one attempt and tells what became of it by its
+    result: it raises for nothing that network or provider do.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def send_message(self, outgoing: Outgoing) -> SendResult:
+        """Send once; `SendResult.outcome` is NOT_SENT only if provably nothing left."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of connections; the backend is not used any more."""

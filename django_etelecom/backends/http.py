@@ -1,0 +1,43 @@
+"""Sends through eTelecom's gateway."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from ..client import protocol
+from ..client.transport import Transport, check_url
+from ..conf import Account
+from .base import BaseBackend, Outgoing
+
+
+class HTTPBackend(BaseBackend):
+    """One POST a message to the account's BASE_URL."""
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account)
+        if not account.username.reveal() or not account.password.reveal():
+            raise ImproperlyConfigured(
+                f"Account '{account.alias}' in ETELECOM['ACCOUNTS'] lacks USERNAME or PASSWORD."
+            )
+        self._send_url = protocol.endpoint(account.base_url, protocol.SEND_MESSAGE)
+        try:
+            check_url(self._send_url)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"BASE_URL of account '{account.alias}': {error}") from None
+        self._transport = Transport(
+            connect_timeout=account.connect_timeout, timeout=account.timeout
+        )
+
+    def send_message(self, outgoing: Outgoing) -> protocol.SendResult:
+        body = protocol.send_message_body(
+            username=self.account.username,
+            password=self.account.password,
+            phone_number=outgoing.recipient,
+            channels=outgoing.channels,
+            template_code=outgoing.template_code,
+            list_param=outgoing.wire,
+            base_url=self.account.base_url,
+            routerule_format=self.account.routerule_format,
+        )
+        return protocol.send_result(self._transport.post(self._send_url, body))
+
+    def close(self) -> None:
+        self._transport.close()

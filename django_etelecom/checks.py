@@ -1,0 +1,183 @@
+"""System checks: what would keep this site from sending, told before it tries."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+
+from .accounts import backend_class
+from .backends.console import ConsoleBackend
+from .backends.http import HTTPBackend
+from .backends.locmem import LocMemBackend
+from .client.transport import check_url
+from .conf import KNOWN_ACCOUNT_SETTINGS, KNOWN_SETTINGS, settings
+from .models import MessageLog, MessageTemplate, RouteRule
+from .phone import check_allowed_numbers
+from .sealing import check_keys
+
+
+@register("etelecom")
+def check_settings(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Check `settings.ETELECOM` and what the app needs of the site's other settings."""
+    if not isinstance(settings.raw, dict) or not isinstance(settings.raw.get("ACCOUNTS", {}), dict):
+        return [
+            Error(
+                "ETELECOM and ETELECOM['ACCOUNTS'] are dictionaries.",
+                hint="ETELECOM = {'ACCOUNTS': {'default': {'USERNAME': …, 'PASSWORD': …}}}",
+                id="etelecom.E001",
+            )
+        ]
+    found: list[CheckMessage] = []
+    if not django_settings.USE_TZ:
+        found.append(
+            Error(
+                "USE_TZ is off; messages expire by instants, not by local times.",
+                hint="Set USE_TZ = True.",
+                id="etelecom.E002",
+            )
+        )
+    if not settings.account_aliases:
+        found.append(
+            Warning(
+                "ETELECOM['ACCOUNTS'] has no account: nothing can be sent.",
+                hint="Add an account called 'default' with USERNAME and PASSWORD.",
+                id="etelecom.W001",
+            )
+        )
+    found += [
+        _unknown(name, f"ETELECOM has no setting '{name}'.", KNOWN_SETTINGS)
+        for name in settings.raw
+        if name not in KNOWN_SETTINGS
+    ]
+    for alias in settings.account_aliases:
+        found += _check_account(alias)
+    return found + _check_values()
+
+
+def _unknown(name: str, sentence: str, known: frozenset[str]) -> CheckMessage:
+    return Warning(
+        sentence, hint=f"Known are {', '.join(sorted(known))}.", id="etelecom.W002"
+    )
+
+
+def _check_account(alias: str) -> list[CheckMessage]:
+    try:
+        account = settings.account(alias)
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="etelecom.E003")]
+    found = [
+        _unknown(name, f"Account '{alias}' has no setting '{name}'.", KNOWN_ACCOUNT_SETTINGS)
+        for name in settings.raw["ACCOUNTS"][alias]
+        if name not in KNOWN_ACCOUNT_SETTINGS
+    ]
+    try:
+        backend = backend_class(account)
+    except ImproperlyConfigured as error:
+        hint = "Use django_etelecom.backends.http.HTTPBackend, or leave BACKEND out."
+        return [*found, Error(str(error), hint=hint, id="etelecom.E004")]
+    if not issubclass(backend, HTTPBackend):
+        return found
+    if not account.username.reveal() or not account.password.reveal():
+        found.append(
+            Error(
+                f"Account '{alias}' lacks USERNAME or PASSWORD.",
+                hint="Both are given by eTelecom; read them from the environment.",
+                id="etelecom.E005",
+            )
+        )
+    try:
+        check_url(account.base_url)
+    except ValueError as error:
+        found.append(
+            Error(
+                f"BASE_URL of account '{alias}' cannot be used: {error}",
+                hint="The password travels in every request: https, but for the loopback.",
+                id="etelecom.E006",
+            )
+        )
+    return found
+
+
+def _check_values() -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    try:
+        check_keys()
+    except ImproperlyConfigured as error:
+        found.append(Error(str(error), id="etelecom.E007"))
+    for category in MessageTemplate.Category.values:
+        try:
+            settings.expires_after(category)
+        except ImproperlyConfigured as error:
+            found.append(Error(str(error), id="etelecom.E008"))
+            break
+    try:
+        check_allowed_numbers()
+    except ImproperlyConfigured as error:
+        found.append(Error(str(error), id="etelecom.E009"))
+    return found
+
+
+@register("etelecom", deploy=True)
+def check_deployment(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Warn of accounts that only pretend to send."""
+    found: list[CheckMessage] = []
+    for alias in settings.account_aliases:
+        try:
+            backend = backend_class(settings.account(alias))
+        except ImproperlyConfigured:
+            continue  # Told by `check_settings`.
+        if issubclass(backend, ConsoleBackend | LocMemBackend):
+            found.append(
+                Warning(
+                    f"Account '{alias}' sends nothing: its BACKEND is {backend.__name__}.",
+                    hint="Leave BACKEND out to send through eTelecom.",
+                    id="etelecom.W003",
+                )
+            )
+    return found
+
+
+@register("etelecom", Tags.database)
+def check_database(
+    app_configs: Sequence[AppConfig] | None = None,
+    databases: Sequence[str] | None = None,
+    **kwargs: Any,
+) -> list[CheckMessage]:
+    """Check routes and templates; runs with `migrate` and `check --database`."""
+    if MessageLog.database() not in (databases or ()):
+        return []
+    try:
+        has_default = RouteRule.objects.filter(is_default=True).exists()
+        orphans = list(
+            MessageTemplate.objects.filter(is_active=True)
+            .exclude(account__in=settings.account_aliases)
+            .values_list("code", "account")[:10]
+        )
+    except DatabaseError:
+        return []  # Not migrated yet.
+    found: list[CheckMessage] = []
+    if not has_default:
+        found.append(
+            Warning(
+                "There is no default route: templates without a route of their own cannot be sent.",
+                hint="Mark a route rule as the default in the admin.",
+                id="etelecom.W004",
+            )
+        )
+    found += [
+        Warning(
+            f"Template '{code}' names the account '{account}', which is not in the settings.",
+            hint="Add the account to ETELECOM['ACCOUNTS'] or change the template.",
+            id="etelecom.W005",
+        )
+        for code, account in orphans
+    ]
+    return found

@@ -1,0 +1,28 @@
+"""A holder that keeps a secret out of reprs, logs, pickles and error reports."""
+
+from typing import Generic, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+
+class Opaque(Generic[T]):
+    """Hold one value so that nothing but `reveal()` shows it.
+
+    An error reporter that walks the local variables of a traceback meets a constant repr and no
+    mapping, sequence or `__dict__` to look into; a task queue cannot pickle it by accident.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def reveal(self) -> T:
+        """Return the value. Call it inside the expression that uses it and bind it to no name."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "<Opaque>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret is not to be pickled or copied out of its process.")

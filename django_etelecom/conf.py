@@ -1,0 +1,134 @@
+"""The app's settings: one typed property each, read live from `settings.ETELECOM`."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+from .client.opaque import Opaque
+
+DEFAULT_BASE_URL = "https://sms.etelecom.vn"
+DEFAULT_BACKEND = "django_etelecom.backends.http.HTTPBackend"
+DEFAULT_SECONDS = {"CONNECT_TIMEOUT": 5, "TIMEOUT": 15}
+DEFAULT_EXPIRES_AFTER = {"otp": 600, "transactional": 86_400, "advertising": 86_400}
+
+KNOWN_SETTINGS = frozenset({"ACCOUNTS", "ALLOWED_NUMBERS", "ENCRYPTION_KEYS", "EXPIRES_AFTER"})
+KNOWN_ACCOUNT_SETTINGS = frozenset(
+    {
+        "USERNAME",
+        "PASSWORD",
+        "BASE_URL",
+        "BACKEND",
+        "ROUTERULE_FORMAT",
+        "CONNECT_TIMEOUT",
+        "TIMEOUT",
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Account:
+    """One entry of `ETELECOM["ACCOUNTS"]`: who we are to the provider, and how we reach it."""
+
+    alias: str
+    username: Opaque[str]
+    password: Opaque[str]
+    base_url: str
+    backend: str
+    routerule_format: Literal["string", "list"] | None
+    connect_timeout: float
+    """Seconds."""
+    timeout: float
+    """Seconds, for the whole exchange."""
+
+    @property
+    def credentials(self) -> Opaque[tuple[str, str]]:
+        return Opaque((self.username.reveal(), self.password.reveal()))
+
+
+class Settings:
+    """Typed access to `settings.ETELECOM`; nothing is kept, so `override_settings` works."""
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        return getattr(django_settings, "ETELECOM", {})
+
+    @property
+    def account_aliases(self) -> list[str]:
+        accounts = self.raw.get("ACCOUNTS", {})
+        return list(accounts) if isinstance(accounts, Mapping) else []
+
+    def account(self, alias: str) -> Account:
+        """Return the account called `alias`.
+
+        Raises:
+            ImproperlyConfigured: there is no such account, or a value of it cannot be used.
+        """
+        # Raised here, where no local variable holds a password that a reporter could capture.
+        account = self._account_or_fault(alias)
+        if isinstance(account, str):
+            raise ImproperlyConfigured(account)
+        return account
+
+    def _account_or_fault(self, alias: str) -> Account | str:
+        accounts = self.raw.get("ACCOUNTS", {})
+        entry = accounts.get(alias) if isinstance(accounts, Mapping) else None
+        if not isinstance(entry, Mapping):
+            known = ", ".join(self.account_aliases) or "none"
+            return f"ETELECOM['ACCOUNTS'] has no account '{alias}'; it has: {known}."
+        for name in ("USERNAME", "PASSWORD", "BASE_URL", "BACKEND"):
+            if not isinstance(entry.get(name, ""), str):
+                return f"{name} of account '{alias}' is a string."
+        if entry.get("ROUTERULE_FORMAT") not in ("string", "list", None):
+            return f"ROUTERULE_FORMAT of account '{alias}' is 'string', 'list' or None."
+        for name, seconds in DEFAULT_SECONDS.items():
+            value = entry.get(name, seconds)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 3600:
+                return f"{name} of account '{alias}' is a number of seconds above 0 and below 3600."
+        return Account(
+            alias=alias,
+            username=Opaque(entry.get("USERNAME", "")),
+            password=Opaque(entry.get("PASSWORD", "")),
+            base_url=entry.get("BASE_URL") or DEFAULT_BASE_URL,
+            backend=entry.get("BACKEND") or DEFAULT_BACKEND,
+            routerule_format=entry.get("ROUTERULE_FORMAT"),
+            connect_timeout=float(entry.get("CONNECT_TIMEOUT", DEFAULT_SECONDS["CONNECT_TIMEOUT"])),
+            timeout=float(entry.get("TIMEOUT", DEFAULT_SECONDS["TIMEOUT"])),
+        )
+
+    @property
+    def allowed_numbers(self) -> Mapping[str, Sequence[str]]:
+        """Region -> number types of `phonenumbers` that a recipient may have."""
+        allowed: Mapping[str, Sequence[str]] = self.raw.get("ALLOWED_NUMBERS", {"VN": ["MOBILE"]})
+        return allowed
+
+    @property
+    def encryption_keys(self) -> Sequence[str]:
+        """Fernet keys, the first one seals; empty: derived from SECRET_KEY and its fallbacks."""
+        keys: Sequence[str] = self.raw.get("ENCRYPTION_KEYS", [])
+        return keys
+
+    def expires_after(self, category: str) -> timedelta:
+        """Return how long a message of this category is worth sending.
+
+        Raises:
+            ImproperlyConfigured: EXPIRES_AFTER is no mapping of categories to positive seconds.
+        """
+        changes = self.raw.get("EXPIRES_AFTER", {})
+        if not isinstance(changes, Mapping) or not DEFAULT_EXPIRES_AFTER.keys() >= changes.keys():
+            raise ImproperlyConfigured(
+                "ETELECOM['EXPIRES_AFTER'] maps categories to seconds; "
+                f"the categories are {', '.join(DEFAULT_EXPIRES_AFTER)}."
+            )
+        seconds = changes.get(category, DEFAULT_EXPIRES_AFTER[category])
+        if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds <= 0:
+            raise ImproperlyConfigured(
+                f"ETELECOM['EXPIRES_AFTER']['{category}'] is a number of seconds above 0."
+            )
+        return timedelta(seconds=seconds)
+
+
+settings = Settings()

@@ -1,0 +1,127 @@
+"""The only place that sends: claim, one POST outside any transaction, record."""
+
+import dataclasses
+import logging
+import time
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from . import events, lifecycle
+from .accounts import backend_for
+from .backends.base import Outgoing
+from .client.codes import Failure
+from .client.opaque import Opaque
+from .client.protocol import Outcome, SendResult
+from .conf import settings
+from .models import MessageEvent, MessageLog
+from .redaction import clean_text, mask_text, redact
+
+logger = logging.getLogger("django_etelecom")
+
+RECORD_PAUSES = (0.1, 0.4, 1.0, 2.0, 4.0)
+"""Seconds between the tries to write an answer down while the database is away."""
+
+
+def deliver(message: MessageLog, outgoing: Outgoing) -> None:
+    """Claim a queued message, send it and record what came of it.
+
+    Does nothing but bring the instance up to date if the row is not to be sent any more: it was
+    cancelled, it expired, or its process was taken for dead.
+
+    Raises:
+        BaseException: as `send_claimed`.
+    """
+    if lifecycle.claim(message, settings.account(message.account)):
+        send_claimed(message, outgoing)
+    else:
+        lifecycle.expire(message)
+        message.refresh_from_db()
+
+
+def send_claimed(message: MessageLog, outgoing: Outgoing) -> None:
+    """Send a message whose committed row says `sending`, and record what came of it.
+
+    Raises:
+        BaseException: what told this process to stop while it was sending (SystemExit, a time
+            limit), afresh, once the outcome has been recorded.
+    """
+    result = _attempt(message, outgoing)
+    _record(message, result)
+    if result.interrupt is not None:
+        raise result.interrupt
+
+
+def _attempt(message: MessageLog, outgoing: Outgoing) -> SendResult:
+    """Send once and return the result, its texts free of secrets. Never raises."""
+    backend = backend_for(message.account)
+    try:
+        result = backend.send_message(outgoing)
+    # A backend is not meant to raise. If it does, what it did before is not known; and its error
+    # may show what it was sending, so only the name of its class goes on. What tells the process
+    # to stop is raised again when the outcome is on record.
+    except BaseException as error:  # noqa: BLE001
+        stop = not isinstance(error, Exception)
+        result = SendResult(
+            outcome=Outcome.UNKNOWN,
+            failure=Failure.INTERRUPTED if stop else Failure.INTERNAL_ERROR,
+            failure_detail=type(error).__name__,
+            interrupt=_bare(error) if stop else None,
+        )
+    return redacted(
+        result, Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal()))
+    )
+
+
+def redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResult:
+    """Return the result in the form in which it may be stored: bounded text without secrets."""
+    understood = result.failure is None
+    return dataclasses.replace(
+        result,
+        provider_message_id=clean_text(result.provider_message_id, 100),
+        # A status of the provider's table is no echo, even where a PIN looks like it.
+        provider_status=clean_text(
+            result.provider_status if understood else mask_text(result.provider_status, secrets.reveal()), 50
+        ),
+        provider_detail=clean_text(mask_text(result.provider_detail, secrets.reveal()), 500),
+        failure_detail=clean_text(mask_text(result.failure_detail, secrets.reveal()), 255),
+        payload=redact(result.payload, secrets.reveal()),
+    )
+
+
+def _bare(error: BaseException) -> BaseException:
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+def _record(message: MessageLog, result: SendResult) -> None:
+    """Record the result, waiting some seconds for a database that is away.
+
+    The answer of the provider cannot be had twice: where it cannot be written it goes to the log
+    at CRITICAL, and the row, still `sending`, lapses to `unknown`.
+    """
+    connection = connections[MessageLog.database()]
+    failed = ""
+    for pause in (0.0, *RECORD_PAUSES):
+        time.sleep(pause)
+        try:
+            if not failed or not _is_recorded(message):
+                events.record_send(message, result)
+            return
+        except (DatabaseError, InterfaceError) as error:
+            failed = type(error).__name__
+            if connection.in_atomic_block:
+                break
+            connection.close()
+    logger.critical(
+        "The outcome of message %s could not be recorded (%s): it was %s, the provider's id is %s.",
+        message.public_id,
+        failed,
+        result.outcome,
+        result.provider_message_id or "not known",
+    )
+
+
+def _is_recorded(message: MessageLog) -> bool:
+    """Tell whether a try that seemed to fail did commit: an attempt leaves one event."""
+    sends = MessageEvent.objects.filter(message=message, source=MessageEvent.Source.SEND)
+    return sends.count() >= message.attempts

@@ -1,0 +1,237 @@
+"""A message checked in all its parts and not yet written: the form in which guards see it."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from . import phone
+from .accounts import backend_for
+from .backends.base import BaseBackend, Outgoing
+from .client.opaque import Opaque
+from .client.protocol import route_rule
+from .exceptions import InvalidMessage
+from .models import MessageLog, MessageTemplate, RouteRule
+from .models.templates import TemplatePlan
+from .redaction import clean_text
+from .schema import Wire
+from .sealing import digest, digest_matches
+
+T = TypeVar("T")
+
+CONTENT = "message content"
+"""The purpose of the keyed digest by which two messages are told to be the same."""
+
+MAX_METADATA = 16 * 1024
+"""Characters of JSON."""
+
+QUOTED = 40
+"""How much of a faulty value a sentence quotes, in characters."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draft:
+    """What is to be sent to whom, by whom; everything about it has been found good."""
+
+    template: TemplatePlan
+    recipient: str
+    """Wire form."""
+    channels: tuple[str, ...]
+    requested_route: str
+    """Name of the route asked for with this message; empty: the template's own."""
+    wire: Wire
+    backend: BaseBackend
+    idempotency_digest: str | None
+    expires_at: datetime | None
+    """None: as the category of the template has it."""
+    metadata: dict[str, Any]
+
+    def text(self) -> str:
+        """Return the template's text with the values in their places, secrets masked."""
+        return self.wire.render(self.template.text)
+
+    def body(self) -> dict[str, Any]:
+        """Return what goes over the wire, without credentials and with secrets masked."""
+        account = self.backend.account
+        return {
+            "phonenumber": self.recipient,
+            "routerule": route_rule(
+                self.channels, base_url=account.base_url, form=account.routerule_format
+            ),
+            "templatecode": self.template.code,
+            "list_param": self.wire.masked(),
+        }
+
+    def outgoing(self, message: MessageLog) -> Outgoing:
+        """Return what a backend takes to send `message`, the row made of this draft."""
+        return Outgoing(
+            public_id=message.public_id,
+            template_code=self.template.code,
+            recipient=self.recipient,
+            channels=self.channels,
+            wire=self.wire,
+        )
+
+    def content_digest(self) -> str:
+        return digest(CONTENT, *self._content())
+
+    def is_content_of(self, message: MessageLog) -> bool:
+        """Tell whether `message` says the same to the same number by the same route."""
+        return digest_matches(message.content_digest, CONTENT, *self._content())
+
+    def _content(self) -> list[str]:
+        values = [part for item in sorted(self.wire.reveal().items()) for part in item]
+        return [self.template.code, self.recipient, self.requested_route, *values]
+
+
+def prepare(
+    template: object,
+    to: object,
+    params: Opaque[Any],
+    *,
+    route: object = None,
+    idempotency_key: object = None,
+    expires_at: object = None,
+    metadata: object = None,
+) -> Draft:
+    """Check a message and return it as a draft. Reads the database, writes nothing.
+
+    Raises:
+        InvalidMessage: with every fault at once, keyed by field.
+        ImproperlyConfigured: the template's account cannot work as it is set.
+    """
+    faults: dict[str, list[str]] = {}
+    plan = _collect(faults, lambda: _plan(template))
+    recipient = _collect(faults, lambda: phone.normalize(to))
+    chosen = _collect(faults, lambda: _route(route, plan))
+    # What cannot be told without the template is left for the next try.
+    wire = plan and _collect(faults, lambda: plan.schema.bind({} if params.reveal() is None else params.reveal()))
+    digest_of_key = _collect(faults, lambda: _idempotency_digest(idempotency_key))
+    expires = _collect(faults, lambda: _expiry(expires_at))
+    kept = _collect(faults, lambda: _metadata(metadata))
+    if faults or not (plan and recipient and chosen and wire is not None and kept is not None):
+        raise InvalidMessage(faults)
+    return Draft(
+        template=plan,
+        recipient=recipient,
+        requested_route=chosen[0],
+        channels=chosen[1],
+        wire=wire,
+        backend=backend_for(plan.account),
+        idempotency_digest=digest_of_key,
+        expires_at=expires,
+        metadata=kept,
+    )
+
+
+def _collect(faults: dict[str, list[str]], check: Callable[[], T]) -> T | None:
+    try:
+        return check()
+    except InvalidMessage as error:
+        faults.update(error.message_dict)
+        return None
+
+
+def _plan(template: object) -> TemplatePlan:
+    if isinstance(template, MessageTemplate):
+        code, lookup = template.code, {"pk": template.pk}
+    elif isinstance(template, str):
+        code, lookup = template, {"code": template}
+    else:
+        raise InvalidMessage({"template": [_("Give the template's code or a MessageTemplate.")]})
+    plan = MessageTemplate.objects.plan(**lookup) if _is_storable(code, 100) else None
+    # MariaDB finds `abc` for `ABC`.
+    if plan is None or (isinstance(template, str) and plan.code != code):
+        raise InvalidMessage(
+            {
+                "template": [
+                    _("There is no template with the code “%(code)s”.")
+                    % {"code": clean_text(code, QUOTED)}
+                ]
+            }
+        )
+    if not plan.is_active:
+        raise InvalidMessage(
+            {"template": [_("The template “%(code)s” is not active.") % {"code": plan.code}]}
+        )
+    return plan
+
+
+def _route(route: object, plan: TemplatePlan | None) -> tuple[str, tuple[str, ...]]:
+    if route is None or route == "":
+        if plan is not None and not plan.channels:
+            raise InvalidMessage(
+                {
+                    "route": [
+                        _(
+                            "The template has no route and there is no default route: "
+                            "set one, or name a route with the message."
+                        )
+                    ]
+                }
+            )
+        return "", plan.channels if plan else ()
+    if isinstance(route, RouteRule):
+        return route.name, tuple(route.channels)
+    if not isinstance(route, str):
+        raise InvalidMessage({"route": [_("Give the name of a route or a RouteRule.")]})
+    rule = RouteRule.objects.filter(name=route).first() if _is_storable(route, 100) else None
+    if rule is None or rule.name != route:
+        raise InvalidMessage(
+            {
+                "route": [
+                    _("There is no route with the name “%(name)s”.")
+                    % {"name": clean_text(route, QUOTED)}
+                ]
+            }
+        )
+    return rule.name, tuple(rule.channels)
+
+
+def _is_storable(text: str, limit: int) -> bool:
+    """Tell whether a database could hold the text; asking some for it raises where not."""
+    return 0 < len(text) <= limit and clean_text(text, limit) == text
+
+
+def _idempotency_digest(key: object) -> str | None:
+    if key is None:
+        return None
+    if not isinstance(key, str) or not 0 < len(key) <= 255:
+        raise InvalidMessage({"idempotency_key": [_("Give text of 1 to 255 characters.")]})
+    # Not keyed by SECRET_KEY: after a rotation an old key would send again.
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _expiry(expires_at: object) -> datetime | None:
+    if expires_at is None:
+        return None
+    if not isinstance(expires_at, datetime) or timezone.is_naive(expires_at):
+        raise InvalidMessage({"expires_at": [_("Give a datetime with a time zone.")]})
+    if expires_at <= timezone.now():
+        raise InvalidMessage({"expires_at": [_("This has passed.")]})
+    return expires_at
+
+
+def _metadata(metadata: object) -> dict[str, Any]:
+    if metadata is None:
+        return {}
+    text = None
+    if isinstance(metadata, Mapping):
+        with contextlib.suppress(TypeError, ValueError, RecursionError):
+            # Encoding refuses lone surrogates, which no database takes.
+            text = json.dumps(dict(metadata), allow_nan=False, ensure_ascii=False).encode().decode()
+    # PostgreSQL refuses NUL in jsonb, escaped or not.
+    if text is None or "\\u0000" in text:
+        raise InvalidMessage({"metadata": [_("Give a mapping that can be stored as JSON.")]})
+    if len(text) > MAX_METADATA:
+        raise InvalidMessage(
+            {"metadata": [_("At most %(limit)d characters of JSON.") % {"limit": MAX_METADATA}]}
+        )
+    checked: dict[str, Any] = json.loads(text)
+    return checked

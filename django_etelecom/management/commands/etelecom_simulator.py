@@ -1,0 +1,114 @@
+"""`manage.py etelecom_simulator`: run the simulated gateway until it is told to end."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from ... import phone
+from ...simulator import Receipt, Simulator
+from ...simulator.outcomes import table
+
+ACCOUNT = """\
+ETELECOM = {{
+    "ACCOUNTS": {{
+        "default": {{
+            "USERNAME": "simulator",
+            "PASSWORD": "simulator",
+            "BASE_URL": "{base_url}",
+        }},
+    }},
+}}
+"""
+
+Arrivals = SimpleQueue[Receipt | None]
+"""Receipts for the main thread to print; None says that it is time to end."""
+
+
+class Command(BaseCommand):
+    help = "Runs a server on this machine that answers as eTelecom's gateway does."
+    # It serves before a site's settings and database are in order.
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--host", default="127.0.0.1", help=_("The address of the loopback to listen on.")
+        )
+        parser.add_argument(
+            "--port", type=int, default=8055, help=_("The port to listen on; 0 takes a free one.")
+        )
+        parser.add_argument(
+            "--quiet", action="store_true", help=_("Print the base URL and nothing else.")
+        )
+
+    def handle(self, *, host: str, port: int, quiet: bool, **options: Any) -> None:
+        """Serve until SIGINT or SIGTERM.
+
+        Raises:
+            CommandError: the host is not on the loopback, or the port cannot be listened on.
+        """
+        arrivals = Arrivals()
+        with _none_on_signals(arrivals):
+            simulator = _start(host, port, arrivals)
+            try:
+                self._greet(simulator.base_url, quiet=quiet)
+                while (receipt := arrivals.get()) is not None:
+                    if not quiet:
+                        self._print(_line(receipt))
+            finally:
+                simulator.stop()
+
+    def _greet(self, base_url: str, *, quiet: bool) -> None:
+        if quiet:
+            self._print(base_url)
+            return
+        self._print(_("eTelecom's gateway, simulated at %(url)s") % {"url": base_url})
+        self._print(_("Paste into your settings:"), "", ACCOUNT.format(base_url=base_url))
+        self._print(_("Send to one of these numbers to see:"), "", table(), "")
+        self._print(_("Requests, as they come (Ctrl-C ends the simulator):"))
+
+    def _print(self, *lines: str) -> None:
+        self.stdout.write("\n".join(lines))
+        # Whoever reads through a pipe is to see it now.
+        self.stdout.flush()
+
+
+@contextlib.contextmanager
+def _none_on_signals(arrivals: Arrivals) -> Iterator[None]:
+    # Of the queues, SimpleQueue alone promises that a signal handler may put into it.
+    handlers = {
+        number: signal.signal(number, lambda *_frame: arrivals.put(None))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _start(host: str, port: int, arrivals: Arrivals) -> Simulator:
+    try:
+        return Simulator(host=host, port=port, on_receipt=arrivals.put).start()
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    except (OSError, OverflowError) as error:
+        sentence = _("Can't listen on %(host)s, port %(port)s: %(reason)s.")
+        raise CommandError(sentence % {"host": host, "port": port, "reason": error}) from error
+
+
+def _line(receipt: Receipt) -> str:
+    """Return one line about a request, without its password and parameters."""
+    # What a client sent is escaped: it could hold control characters of the terminal.
+    words = [f"{receipt.received_at.astimezone():%H:%M:%S}", ascii(receipt.path)[1:-1]]
+    if receipt.outcome is not None:
+        words += [
+            phone.mask(receipt.phone_number),
+            ascii(receipt.template_code)[1:-1],
+            receipt.outcome.name.lower(),
+        ]
+    return "  ".join(words)

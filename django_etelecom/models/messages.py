@@ -1,0 +1,229 @@
+"""One row a message, and one row for everything that was ever said about it."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models, router
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..client.codes import Failure, Refusal
+from ..exceptions import (
+    REJECTED_BY_REFUSAL,
+    MessageFailed,
+    MessageNotSent,
+    MessageRejected,
+    MessageUndelivered,
+    OutcomeUnknown,
+)
+from .templates import MessageTemplate
+
+
+class Status(models.TextChoices):
+    """Where a message is."""
+
+    QUEUED = "queued", _("queued")
+    SENDING = "sending", _("sending")
+    ACCEPTED = "accepted", _("accepted")
+    DELIVERED = "delivered", _("delivered")
+    UNDELIVERED = "undelivered", _("undelivered")
+    REJECTED = "rejected", _("rejected")
+    UNKNOWN = "unknown", _("unknown")
+    NOT_SENT = "not_sent", _("not sent")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+class Reason(models.TextChoices):
+    """Why a message is rejected, unknown or not sent."""
+
+    # The provider refused it.
+    CREDENTIALS = Refusal.CREDENTIALS, _("The provider refused the account's user name or password.")
+    ADDRESS = Refusal.ADDRESS, _("The provider does not let this server's address in.")
+    PHONE_NUMBER = Refusal.PHONE_NUMBER, _("The provider does not take this phone number.")
+    PARAMETER = Refusal.PARAMETER, _("The provider does not take the form of a parameter.")
+    OUT_OF_MESSAGES = Refusal.OUT_OF_MESSAGES, _("The account has no messages left.")
+    TEMPLATE = Refusal.TEMPLATE, _("The provider does not know this template code.")
+    ROUTE = Refusal.ROUTE, _("The provider has no routing for this request.")
+    CHANNEL = Refusal.CHANNEL, _("A channel of the route is not set up at the provider.")
+    # No connection: nothing left.
+    NAME_RESOLUTION = Failure.NAME_RESOLUTION, _("The provider's host name could not be resolved.")
+    CONNECTION_REFUSED = Failure.CONNECTION_REFUSED, _("The provider's server refused the connection.")
+    CONNECT_TIMEOUT = Failure.CONNECT_TIMEOUT, _("The provider's server could not be reached in time.")
+    CONNECT_FAILED = Failure.CONNECT_FAILED, _("The provider's server could not be reached.")
+    TLS_FAILED = Failure.TLS_FAILED, _("No secure connection to the provider could be made.")
+    # The request may have left.
+    TIMEOUT = Failure.TIMEOUT, _("The provider did not answer in time.")
+    CONNECTION_LOST = Failure.CONNECTION_LOST, _("The connection broke before the answer came.")
+    NOT_HTTP = Failure.NOT_HTTP, _("What came back was not an HTTP answer.")
+    BAD_ANSWER = Failure.BAD_ANSWER, _("The provider's answer could not be understood.")
+    INTERRUPTED = Failure.INTERRUPTED, _("The sending process was told to stop in the middle.")
+    INTERNAL_ERROR = Failure.INTERNAL_ERROR, _("An unexpected error came up while sending.")
+    # What happened on our side.
+    LAPSED = "lapsed", _("The sending process ended without recording what became of it.")
+    NEVER_CLAIMED = "never_claimed", _("The sending process ended before it began to send.")
+    EXPIRED = "expired", _("It was not worth sending any more when its turn came.")
+
+
+class MessageLog(models.Model):
+    """One message: what was to be sent to whom, and what is known to have become of it.
+
+    Rows are written by the services alone. `status` moves only by the conditional updates of
+    `lifecycle.py` and the fold of `events.py`.
+    """
+
+    Status = Status
+    Reason = Reason
+
+    public_id = models.UUIDField(_("public id"), default=uuid.uuid4, unique=True, editable=False)
+    template = models.ForeignKey(
+        MessageTemplate, verbose_name=_("template"), on_delete=models.PROTECT, related_name="messages"
+    )
+    template_code = models.CharField(_("template code"), max_length=100)
+    account = models.CharField(_("account"), max_length=50)
+    recipient = models.CharField(_("recipient"), max_length=20, db_index=True)
+    params = models.JSONField(
+        _("parameters"), default=dict, help_text=_("As they went over the wire, secrets masked.")
+    )
+    channels = models.JSONField(_("channels"), default=list)
+    requested_route = models.CharField(
+        _("requested route"), max_length=100, blank=True, help_text=_("Empty: the template's own.")
+    )
+
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.QUEUED)
+    reason = models.CharField(_("reason"), max_length=30, choices=Reason, blank=True)
+    provider_message_id = models.CharField(
+        _("provider's id"), max_length=100, blank=True, db_index=True
+    )
+    provider_status = models.CharField(_("provider's status"), max_length=50, blank=True)
+    provider_detail = models.CharField(_("provider's words"), max_length=500, blank=True)
+    channel = models.CharField(_("channel"), max_length=50, blank=True)
+    error_code = models.CharField(_("error code"), max_length=50, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+
+    sent_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("sent by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    resend_of = models.ForeignKey(
+        "self",
+        verbose_name=_("resend of"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="resends",
+    )
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True)
+    # SHA-256 of the caller's key: MariaDB would fold its case. NULL where there was none.
+    idempotency_digest = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001
+    content_digest = models.CharField(max_length=64, editable=False)
+
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    sent_at = models.DateTimeField(
+        _("sent at"), null=True, blank=True, help_text=_("When the last attempt began.")
+    )
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
+    send_at = models.DateTimeField(_("send at"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    # By the database's clock. While queued or sending, the process that owns the row is taken for
+    # dead after this instant.
+    lease_expires_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        ordering = ["-pk"]
+        get_latest_by = "pk"
+        default_permissions = ("view",)
+        permissions = [("send_message", _("Can send messages"))]
+        indexes = [
+            models.Index(fields=["status", "lease_expires_at"], name="etelecom_message_lease"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "idempotency_digest"], name="etelecom_message_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+    @classmethod
+    def database(cls) -> str:
+        """Return the alias of the database that messages are written to."""
+        return router.db_for_write(cls)
+
+    def forget_expressions(self) -> None:
+        """Defer the columns that the database computed, so that reading one fetches it."""
+        for name, value in list(vars(self).items()):
+            if hasattr(value, "resolve_expression"):
+                del vars(self)[name]
+
+    def raise_for_status(self) -> None:
+        """Do nothing while the message is under way or has arrived; else raise what went wrong.
+
+        Raises:
+            MessageRejected: the provider refused it; a subclass for each known refusal.
+            MessageNotSent: nothing left this machine, or it was cancelled.
+            OutcomeUnknown: it may have been sent.
+            MessageUndelivered: the provider says that it did not arrive.
+        """
+        error = self._error_class()
+        if error is not None:
+            words = self.provider_detail or self.get_reason_display()
+            raise error(f"Message {self.public_id} is {self.status}: {words}", message=self)
+
+    def _error_class(self) -> type[MessageFailed] | None:
+        match self.status:
+            case Status.REJECTED:
+                refusals = {str(refusal): error for refusal, error in REJECTED_BY_REFUSAL.items()}
+                return refusals.get(self.reason, MessageRejected)
+            case Status.NOT_SENT | Status.CANCELLED:
+                return MessageNotSent
+            case Status.UNKNOWN:
+                return OutcomeUnknown
+            case Status.UNDELIVERED:
+                return MessageUndelivered
+        return None
+
+
+class MessageEvent(models.Model):
+    """One answer or report of the provider, or the lack of one, as it came; never changed."""
+
+    class Source(models.TextChoices):
+        SEND = "send", _("sending")
+        POLL = "poll", _("status query")
+        WEBHOOK = "webhook", _("delivery report")
+
+    message = models.ForeignKey(
+        MessageLog, verbose_name=_("message"), on_delete=models.CASCADE, related_name="events"
+    )
+    source = models.CharField(_("source"), max_length=10, choices=Source)
+    status = models.CharField(
+        _("status"),
+        max_length=20,
+        choices=Status,
+        blank=True,
+        help_text=_("What it says of the message; empty where it could not be understood."),
+    )
+    reason = models.CharField(_("reason"), max_length=30, choices=Reason, blank=True)
+    http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
+    provider_status = models.CharField(_("provider's status"), max_length=50, blank=True)
+    provider_detail = models.CharField(_("provider's words"), max_length=500, blank=True)
+    failure_detail = models.CharField(_("technical detail"), max_length=255, blank=True)
+    payload = models.TextField(
+        _("payload"), blank=True, help_text=_("As it came, secrets masked, cut where it is long.")
+    )
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ["pk"]
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.get_source_display()}: {self.get_status_display() or self.provider_status}"

@@ -1,0 +1,184 @@
+"""Templates as the provider registered them, and the schema of their parameters."""
+
+import dataclasses
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ..schema import Kind, Parameter, Schema, validate_name
+from .routes import RouteRule
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TemplatePlan:
+    """What one send needs to know of its template, read in one query."""
+
+    pk: int
+    code: str
+    account: str
+    category: str
+    text: str
+    is_active: bool
+    channels: tuple[str, ...]
+    """Of the template's own route, else of the default route; empty where there is neither."""
+    schema: Schema
+
+
+class TemplateQuerySet(models.QuerySet["MessageTemplate"]):
+    def plan(self, **lookup: Any) -> TemplatePlan | None:
+        """Read template, parameters and route by `code` or `pk`, in one query.
+
+        Returns None where there is no such template.
+        """
+        default_channels = RouteRule.objects.filter(is_default=True).values("channels")[:1]
+        rows = list(
+            self.filter(**lookup)
+            .order_by("parameters__position", "parameters__pk")
+            .values_list(
+                "pk",
+                "code",
+                "account",
+                "category",
+                "text",
+                "is_active",
+                "route__channels",
+                models.Subquery(default_channels),
+                *(f"parameters__{field.name}" for field in dataclasses.fields(Parameter)),
+            )
+        )
+        if not rows:
+            return None
+        *own, route_channels, fallback_channels = rows[0][:8]
+        parameters = [Parameter(*row[8:]) for row in rows if row[8] is not None]
+        return TemplatePlan(
+            *own,
+            channels=tuple(route_channels or fallback_channels or ()),
+            schema=Schema(parameters),
+        )
+
+
+class MessageTemplate(models.Model):
+    """A message text registered with the provider under a code."""
+
+    class Category(models.TextChoices):
+        OTP = "otp", _("one-time password")
+        TRANSACTIONAL = "transactional", _("transactional")
+        ADVERTISING = "advertising", _("advertising")
+
+    code = models.CharField(
+        _("code"),
+        max_length=100,
+        unique=True,
+        help_text=_("As eTelecom gave it when the template was registered."),
+    )
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    account = models.CharField(
+        _("account"),
+        max_length=50,
+        default="default",
+        help_text=_("One of the accounts in the site's settings."),
+    )
+    route = models.ForeignKey(
+        RouteRule,
+        verbose_name=_("route"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="templates",
+        help_text=_("Empty: the default route."),
+    )
+    category = models.CharField(
+        _("category"), max_length=20, choices=Category, default=Category.TRANSACTIONAL
+    )
+    text = models.TextField(
+        _("text"),
+        blank=True,
+        help_text=_(
+            "The registered text, for previews, with a parameter's name in braces where its "
+            "value goes: Dear {customer_name}, …"
+        ),
+    )
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Nothing is sent by a template that is not active.")
+    )
+
+    objects = TemplateQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("template")
+        verbose_name_plural = _("templates")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.code})" if self.name else self.code
+
+
+def validate_pattern(pattern: str) -> None:
+    """Accept a regular expression that Python can compile.
+
+    Raises:
+        ValidationError: it cannot.
+    """
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValidationError(
+            _("This is not a regular expression: %(error)s."), params={"error": str(error)}
+        ) from error
+
+
+class TemplateParameter(models.Model):
+    """One variable of a template, and what its values may be."""
+
+    template = models.ForeignKey(
+        MessageTemplate,
+        verbose_name=_("template"),
+        on_delete=models.CASCADE,
+        related_name="parameters",
+    )
+    name = models.CharField(
+        _("name"),
+        max_length=50,
+        validators=[validate_name],
+        help_text=_("As the provider spells it."),
+    )
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind, default=Kind.TEXT)
+    required = models.BooleanField(_("required"), default=True)
+    max_length = models.PositiveIntegerField(
+        _("longest value"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("In characters. Empty: the default of its kind."),
+    )
+    pattern = models.CharField(
+        _("pattern"),
+        max_length=200,
+        blank=True,
+        validators=[validate_pattern],
+        help_text=_("A regular expression that the whole value must match."),
+    )
+    secret = models.BooleanField(
+        _("secret"),
+        default=False,
+        help_text=_("Never stored or shown. A one-time password always is."),
+    )
+    example = models.CharField(_("example"), max_length=200, blank=True)
+    position = models.PositiveIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("parameter")
+        verbose_name_plural = _("parameters")
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["template", "name"], name="etelecom_parameter_name_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,374 @@
+"""What the provider said, made fit to be stored: bounded, without secrets or odd characters."""
+
+import base64
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import unquote
+
+MASK = "•••"
+
+MAX_PAYLOAD = 4096
+"""Characters of a stored payload."""
+MAX_DEPTH = 20
+"""Levels of a payload that are looked into."""
+
+_READ_AT_MOST = 2 * MAX_PAYLOAD
+"""Characters of one text that are looked at: what lies behind them is not stored anyway."""
+_CUT = "…"
+
+SHORT = 4
+"""Secrets of fewer characters are masked only where they stand alone: a PIN of 1 is everywhere."""
+
+# Words of the wire: their values are the provider's own, and no short secret eats them.
+_WIRE_WORDS = frozenset(
+    {"status", "idomnimess", "errorcode", "channel", "mtcount", "telcoid", "ischarged", "duration"}
+)
+_ECHO_WORD = "listparam"
+
+_WIRE_PAIR = re.compile(
+    r'"\s*(?:status|id_?omni_?mess|error_?code|channel|mt_?count|telco_?id|is_?charged\w*|duration)'
+    r'\s*"\s*:\s*(?:"[^"]*"|[^",}\s]*)',
+    re.IGNORECASE,
+)
+
+# The echo of our parameters, also as the provider's documentation prints it: an object in quotes
+# whose own quotes are not escaped, up to the quote that closes it or to the end of a cut text.
+_ECHO = re.compile(
+    r'(list_?param\\?"?\s*[:=]\s*)(?:\\?"\s*\{.*?\}\s*\\?"|\{[^{}]*\}|\\?"\s*\{.*|\{.*)',
+    re.IGNORECASE | re.DOTALL,
+)
+
+_ESCAPE = re.compile(
+    r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
+    r"|(?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?)"
+    r"|(?P<backslash>(?:\\u[0-9A-Fa-f]{4})+|\\x[0-9A-Fa-f]{2}|\\[\"'\\/bfnrt])"
+)
+_ESCAPE_CUT_OFF = re.compile(r"(?:%[0-9A-Fa-f]?|&\#?\w{0,30}|\\(?:[ux]\w{0,3})?)\Z")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s.\-‐-―]{1,3}(?=\d)")
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def redact(payload: object, secrets: Iterable[str]) -> str:
+    """Return an answer of the provider as text that may be stored and shown.
+
+    A structure comes out as JSON, text as text, None as "". At most `MAX_PAYLOAD` characters.
+    Secrets are masked wherever they stand, keys included; the values of `list_param`, which
+    echoes every parameter, are masked all. NULs and lone surrogates are written as escapes.
+    Never raises.
+    """
+    if payload is None:
+        return ""
+    if isinstance(payload, bytes | bytearray):
+        payload = payload[: 4 * _READ_AT_MOST].decode("utf-8", "replace")
+    if isinstance(payload, str):
+        structure = _structure(payload)
+        if structure is None:
+            return _bounded(mask_text(_ECHO.sub(rf'\1"{MASK}"', payload[:_READ_AT_MOST]), secrets))
+        payload = structure
+    return _bounded(_joined(_json(payload, _needles(secrets))))
+
+
+def mask_text(text: str, secrets: Iterable[str]) -> str:
+    """Return free text with every secret masked; only its first 8,192 characters are kept.
+
+    Finds a secret as it is and in JSON, HTML, percent and base64 escapes, digits also where they
+    are spaced or dashed, and the beginning of a secret where the text was cut off in it.
+    """
+    return _masked(text, _needles(secrets), may_be_cut=True)
+
+
+def clean_text(text: object, limit: int) -> str:
+    """Return a piece of the provider's text as one storable line of at most `limit` characters.
+
+    Control characters, lone surrogates and what reorders text are written as escapes. None is "",
+    and what is neither text nor a number is not looked into. Never raises.
+    """
+    line = "" if text is None else _scalar_text(text)
+    shown = _UNPRINTABLE.sub(_visible, line[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + _CUT
+
+
+def _visible(match: re.Match[str]) -> str:
+    character = match.group()
+    return _SHORT_ESCAPES.get(character) or f"\\u{ord(character):04x}"
+
+
+def _bounded(text: str) -> str:
+    shown = _UNSTORABLE.sub(_visible, text)
+    return shown if len(shown) <= MAX_PAYLOAD else shown[: MAX_PAYLOAD - 1] + _CUT
+
+
+# --- Structures ---------------------------------------------------------------------------------
+
+
+def _structure(text: str) -> object:
+    """Return the object or array that the text is, or None where it is anything else."""
+    if len(text) > 16 * MAX_PAYLOAD or not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text, object_pairs_hook=_without_repeats)
+    # Also nested too deep, or a number too long: to be kept as the text it is.
+    except (ValueError, RecursionError):
+        return None
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse an object that gives a key twice: as a dictionary it would lose what it said."""
+    structure = dict(pairs)
+    if len(structure) < len(pairs):
+        raise ValueError("repeated key")
+    return structure
+
+
+def _joined(pieces: Iterator[str]) -> str:
+    """Join pieces until there are more characters than are kept, and do no work beyond them."""
+    kept: list[str] = []
+    length = 0
+    for piece in pieces:
+        kept.append(piece)
+        length += len(piece)
+        if length > MAX_PAYLOAD:
+            break
+    return "".join(kept)
+
+
+def _json(
+    value: object,
+    needles: Sequence["_Needle"],
+    *,
+    word: str = "",
+    echo: bool = False,
+    depth: int = 0,
+) -> Iterator[str]:
+    """Write a value as JSON with its secrets masked, piece by piece.
+
+    `word` is the key it stands under, folded; `echo` says that it is part of a `list_param`.
+    """
+    if depth > MAX_DEPTH:
+        yield _quoted(_CUT)
+    elif isinstance(value, Mapping):
+        yield "{"
+        for position, (key, member) in enumerate(value.items()):
+            name = _scalar_text(key)
+            folded = _folded(name)
+            shown = name if folded in _WIRE_WORDS else _masked(name, needles)
+            yield f"{', ' if position else ''}{_quoted(shown)}: "
+            yield from _json(
+                member, needles, word=folded, echo=echo or folded == _ECHO_WORD, depth=depth + 1
+            )
+        yield "}"
+    elif isinstance(value, list | tuple):
+        yield "["
+        for position, member in enumerate(value):
+            yield ", " if position else ""
+            yield from _json(member, needles, word=word, echo=echo, depth=depth + 1)
+        yield "]"
+    elif echo:
+        yield _quoted(_masked_echo(value, needles, depth))
+    elif value is None or isinstance(value, bool | int | float):
+        number = _scalar_text(value)
+        yield _quoted(MASK) if _gives_away(number, needles, word) else number
+    else:
+        yield _quoted(_masked(_scalar_text(value), needles, word=word))
+
+
+def _masked_echo(value: object, needles: Sequence["_Needle"], depth: int) -> str:
+    """Mask a value of `list_param`; where it is JSON in a string, its names stay."""
+    structure = _structure(value) if isinstance(value, str) else None
+    if structure is None:
+        return MASK
+    return _joined(_json(structure, needles, echo=True, depth=depth + 1))
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _folded(key: str) -> str:
+    """Fold the spellings in which the provider and those who write for it spell one key."""
+    return re.sub(r"[\s_]", "", key).lower() if len(key) < 100 else key
+
+
+def _scalar_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, bool | int | float):
+        try:
+            return json.dumps(value)
+        # An integer of more digits than Python writes.
+        except ValueError:
+            return _quoted(_CUT)
+    return f"<{type(value).__name__}>"
+
+
+def _gives_away(number: str, needles: Iterable["_Needle"], word: str) -> bool:
+    """Tell whether a number shows a secret, which may have lost its leading zeros in it."""
+    return any(
+        number == needle.text
+        if needle.alone
+        else needle.text in number or needle.text.lstrip("0") == number
+        for needle in needles
+        if not (needle.alone and word in _WIRE_WORDS)
+    )
+
+
+# --- Text ---------------------------------------------------------------------------------------
+
+
+class _Needle(NamedTuple):
+    """One spelling of a secret."""
+
+    text: str
+    alone: bool
+    """It is so short that it counts only where it stands alone."""
+    is_base64: bool
+
+
+class _View(NamedTuple):
+    """A text read in another way; `spans` says where each character stands in the original."""
+
+    text: str
+    spans: Sequence[tuple[int, int]]
+
+
+def _needles(secrets: Iterable[str]) -> list[_Needle]:
+    needles: list[_Needle] = []
+    for secret in filter(None, secrets):
+        alone = len(secret) < SHORT
+        spellings = {secret, secret.replace(" ", "+")}
+        if not secret.isascii():
+            spellings.add(unicodedata.normalize("NFD", secret))
+        needles += [_Needle(spelling, alone, is_base64=False) for spelling in spellings]
+        if not alone:
+            needles += [_Needle(spelling, alone, is_base64=True) for spelling in _base64(secret)]
+    return needles
+
+
+def _base64(secret: str) -> set[str]:
+    """Spell the secret as it looks within base64, where it begins at any byte of a group."""
+    octets = secret.encode("utf-8", "surrogatepass")
+    spellings: set[str] = set()
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + octets).decode("ascii")
+        # Characters that hold bits of the neighbours as well are left to `_widened`.
+        spelling = encoded[(8 * before + 5) // 6 : 8 * (before + len(octets)) // 6]
+        spellings |= {spelling, spelling.replace("+", "-").replace("/", "_")}
+    return spellings
+
+
+def _masked(
+    text: str, needles: Sequence[_Needle], *, word: str = "", may_be_cut: bool = False
+) -> str:
+    may_be_cut = may_be_cut or len(text) > _READ_AT_MOST
+    text = text[:_READ_AT_MOST]
+    if word in _WIRE_WORDS:
+        needles = [needle for needle in needles if not needle.alone]
+    if not text or not needles:
+        return text
+    pieces: list[str] = []
+    position = 0
+    for start, end in sorted(_spans(text, needles, may_be_cut=may_be_cut)):
+        if start > position or not pieces:
+            pieces += (text[position:start], MASK)
+        position = max(position, end)
+    return "".join((*pieces, text[position:]))
+
+
+def _spans(text: str, needles: Sequence[_Needle], *, may_be_cut: bool) -> Iterator[tuple[int, int]]:
+    """Find where the secrets stand in the text, as (start, end); they may overlap."""
+    wire_pairs = [match.span() for match in _WIRE_PAIR.finditer(text)]
+    for view in _views(text):
+        for needle in needles:
+            for start, end in _occurrences(view.text, needle):
+                span = view.spans[start][0], view.spans[end - 1][1]
+                if not needle.alone or not any(
+                    first <= span[0] and span[1] <= last for first, last in wire_pairs
+                ):
+                    yield span
+        if may_be_cut:
+            for start in _cut_off(view.text, needles):
+                yield view.spans[start][0], len(text)
+
+
+def _views(text: str) -> Iterator[_View]:
+    """Read the text as it is, unescaped once and twice, and each of these with digits joined."""
+    view: _View | None = _View(text, [(at, at + 1) for at in range(len(text))])
+    for _level in range(3):
+        if view is None:
+            return
+        yield view
+        joined = _rewritten(view, _BETWEEN_DIGITS, lambda _match: "")
+        if joined is not None:
+            yield joined
+        view = _rewritten(view, _ESCAPE, _unescaped)
+
+
+def _rewritten(
+    view: _View, pattern: re.Pattern[str], rewrite: Callable[[re.Match[str]], str]
+) -> _View | None:
+    """Return the view with what the pattern finds rewritten, or None where it finds nothing."""
+    pieces: list[str] = []
+    spans: list[tuple[int, int]] = []
+    position = 0
+    for match in pattern.finditer(view.text):
+        start, end = match.span()
+        written = rewrite(match)
+        pieces += (view.text[position:start], written)
+        spans += view.spans[position:start]
+        # Any part of an escape stands for the whole of it.
+        spans += [(view.spans[start][0], view.spans[end - 1][1])] * len(written)
+        position = end
+    if not pieces:
+        return None
+    return _View("".join((*pieces, view.text[position:])), [*spans, *view.spans[position:]])
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    escape = match.group()
+    if escape.startswith("%"):
+        return unquote(escape, errors="replace")
+    if escape.startswith("&"):
+        return html.unescape(escape)
+    if escape.startswith("\\x"):
+        return chr(int(escape.removeprefix("\\x"), base=16))
+    if escape == "\\'":
+        return "'"
+    unescaped: str = json.loads(f'"{escape}"')
+    return unescaped
+
+
+def _occurrences(text: str, needle: _Needle) -> Iterator[tuple[int, int]]:
+    start = text.find(needle.text)
+    while start >= 0:
+        end = start + len(needle.text)
+        if needle.is_base64:
+            yield _widened(text, start, end)
+        elif not needle.alone or not (
+            text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
+        ):
+            yield start, end
+        start = text.find(needle.text, start + 1)
+
+
+def _widened(text: str, start: int, end: int) -> tuple[int, int]:
+    """Take in the characters of base64 on either side, which hold some of the secret's bits."""
+    if text[start - 1 : start].isalnum():
+        start -= 1
+    return start, end + (text[end : end + 1].isalnum())
+
+
+def _cut_off(text: str, needles: Iterable[_Needle]) -> Iterator[int]:
+    """Find where secrets begin that the end of the text cuts off, or cuts off in an escape."""
+    for stem in {text, _ESCAPE_CUT_OFF.sub("", text)}:
+        for needle in needles:
+            for start in range(max(0, len(stem) - len(needle.text) + 1), len(stem) - 2):
+                if needle.text.startswith(stem[start:]):
+                    yield start
+                    break

@@ -1,0 +1,243 @@
+"""A template's parameters: what values they take, and those values in the wire's form."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from .exceptions import InvalidMessage
+from .kinds import DEFAULT_MAX_LENGTH, FORMS, RULES, Kind, text_of, too_long
+from .redaction import MASK, clean_text
+
+__all__ = [
+    "DEFAULT_MAX_LENGTH",
+    "Kind",
+    "Parameter",
+    "Schema",
+    "Wire",
+    "placeholders",
+    "validate_name",
+]
+
+MAX_NAME_LENGTH = 50
+MAX_UNKNOWN_NAMES = 20
+"""As many names that a template does not have are refused one by one."""
+QUOTED = 40
+"""Characters of a faulty value that its sentence quotes."""
+
+_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_NAME_LENGTH - 1}}}")
+_PLACEHOLDER = re.compile(rf"\{{({_NAME.pattern})\}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One variable of a template."""
+
+    name: str
+    kind: Kind
+    required: bool = True
+    max_length: int | None = None
+    """Characters; None: the default of the kind."""
+    pattern: str = ""
+    """A regular expression of Python's that the whole wire value must match."""
+    secret: bool = False
+    example: str = ""
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its values are never stored or shown; a one-time password's never are."""
+        return self.secret or self.kind == Kind.OTP
+
+    @property
+    def limit(self) -> int:
+        """How many characters a value may have on the wire."""
+        return self.max_length or DEFAULT_MAX_LENGTH[self.kind]
+
+    def clean(self, value: object) -> str:
+        """Return the value in the wire's form; "" where an optional one is blank.
+
+        Takes `str`, `int`, `Decimal`, `date`, `time` and `datetime`. Dates and times are written
+        in Asia/Ho_Chi_Minh: aware datetimes are converted, naive ones are there already.
+
+        Raises:
+            ValidationError: with sentences that quote nothing of a secret.
+        """
+        text = text_of(value, kind=self.kind, limit=self.limit)
+        if not text and not self.required:
+            return ""
+        if not text:
+            raise ValidationError(_("This parameter is missing."), code="missing")
+        written = FORMS[self.kind](text)
+        if written is None:
+            raise ValidationError(self._refusal(text, RULES[self.kind]), code="invalid")
+        if len(written) > self.limit:
+            raise too_long(len(written), self.limit)
+        if self.pattern and not _matches(self.pattern, written):
+            rule = _("It must match the pattern %(pattern)s.") % {"pattern": self.pattern}
+            raise ValidationError(self._refusal(written, rule), code="pattern")
+        return written
+
+    def _refusal(self, text: str, rule: str | Promise) -> str:
+        if self.is_secret:
+            return str(rule)
+        return _("“%(value)s” is not taken. %(rule)s") % {
+            "value": clean_text(text, QUOTED),
+            "rule": rule,
+        }
+
+
+class Wire:
+    """The values of one message as they go over the wire, kept from the eyes of error reporters.
+
+    Not a mapping, no `__dict__`, a repr of names only, and it cannot be pickled: a secret comes
+    out by the methods below and in no other way.
+    """
+
+    __slots__ = ("_names", "_secret_names", "_values")
+
+    def __init__(
+        self, values: dict[str, str], *, names: Iterable[str], secret_names: Iterable[str]
+    ) -> None:
+        self._values = values
+        self._names = frozenset(names)
+        self._secret_names = frozenset(secret_names)
+
+    def reveal(self) -> dict[str, str]:
+        """Return the values by name, in the schema's order, secrets included."""
+        return dict(self._values)
+
+    def masked(self) -> dict[str, str]:
+        """Return the values by name, in the schema's order, with a mask for every secret."""
+        return {
+            name: MASK if name in self._secret_names else value
+            for name, value in self._values.items()
+        }
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that are never to be stored or shown."""
+        return tuple(value for name, value in self._values.items() if name in self._secret_names)
+
+    def render(self, text: str, *, masked: bool = True) -> str:
+        """Return the text with each `{name}` replaced by its value.
+
+        A parameter without a value leaves nothing behind; braces around anything else stay. What
+        is replaced is not looked into again.
+        """
+        values = self.masked() if masked else self._values
+        return _PLACEHOLDER.sub(
+            lambda match: values.get(match[1], "" if match[1] in self._names else match[0]), text
+        )
+
+    def __repr__(self) -> str:
+        return f"<Wire: {', '.join(self._values)}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Values that may be secret are not to be pickled or copied.")
+
+
+class Schema:
+    """The parameters of a template, in its order."""
+
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self.parameters = tuple(parameters)
+        self.names = tuple(parameter.name for parameter in self.parameters)
+        self.secret_names = frozenset(
+            parameter.name for parameter in self.parameters if parameter.is_secret
+        )
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("Two parameters of a template have the same name.")
+
+    def bind(self, params: object) -> Wire:
+        """Check a mapping of names to values and return the values in the wire's form.
+
+        Optional parameters that are left out or blank stay off the wire.
+
+        Raises:
+            InvalidMessage: with all faults at once, under `params` and `params.<name>`.
+        """
+        bound = self._wire_or_faults(params)
+        if isinstance(bound, Wire):
+            return bound
+        # Raised here, where no local variable holds a value that a reporter could capture.
+        del params
+        raise InvalidMessage(bound)
+
+    def _wire_or_faults(self, params: object) -> Wire | dict[str, list[str]]:
+        if not isinstance(params, Mapping):
+            sentence = _("Give the parameters as a mapping of names to values, not as %(type)s.")
+            return {"params": [sentence % {"type": type(params).__name__}]}
+        faults = self._faults_of_names(params)
+        values: dict[str, str] = {}
+        for parameter in self.parameters:
+            try:
+                written = parameter.clean(params.get(parameter.name, ""))
+            except ValidationError as error:
+                faults[f"params.{parameter.name}"] = error.messages
+            else:
+                if written:
+                    values[parameter.name] = written
+        if faults:
+            return faults
+        return Wire(values, names=self.names, secret_names=self.secret_names)
+
+    def _faults_of_names(self, params: Mapping[object, object]) -> dict[str, list[str]]:
+        faults: dict[str, list[str]] = {}
+        unknown = 0
+        for name in params:
+            if not isinstance(name, str):
+                faults["params"] = [
+                    _("The name of a parameter is text, not %(type)s.")
+                    % {"type": type(name).__name__}
+                ]
+            elif name not in self.names:
+                unknown += 1
+                if unknown <= MAX_UNKNOWN_NAMES:
+                    faults[f"params.{clean_text(name, QUOTED)}"] = [self._unknown_name()]
+        if unknown > MAX_UNKNOWN_NAMES:
+            faults.setdefault("params", []).append(
+                _("%(count)d names are not parameters of this template.") % {"count": unknown}
+            )
+        return faults
+
+    def _unknown_name(self) -> str:
+        if not self.names:
+            return str(_("The template has no parameters."))
+        return _("The template has no parameter of this name. It has: %(names)s.") % {
+            "names": ", ".join(self.names)
+        }
+
+
+def placeholders(text: str) -> list[str]:
+    """Return the names that stand in braces in a template's text, in order, each once."""
+    return list(dict.fromkeys(_PLACEHOLDER.findall(text)))
+
+
+def validate_name(name: str) -> None:
+    """Accept the name of a parameter.
+
+    Raises:
+        ValidationError: it is anything but a letter or underscore with up to 49 letters, digits
+            and underscores after it.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValidationError(
+            _("A name has 1 to 50 letters, digits and underscores, and no digit at its beginning."),
+            code="invalid",
+        )
+
+
+def _matches(pattern: str, text: str) -> bool:
+    try:
+        compiled = re.compile(pattern)
+    # What a hostile or careless pattern makes the compiler raise.
+    except (re.error, OverflowError, RecursionError, FutureWarning):
+        raise ValidationError(
+            _("The pattern of this parameter is not a regular expression: correct the template."),
+            code="pattern",
+        ) from None
+    return compiled.fullmatch(text) is not None

@@ -1,0 +1,256 @@
+"""START HERE: everything the app does for you is one function of this module.
+
+The way of a message: its parameters and its recipient are checked and brought to wire form
+(`drafts.py`), its record is written (`MessageLog`), and once the caller's transaction has
+committed `delivery.py` claims it, makes one POST and records the answer.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from django.db import IntegrityError, transaction
+from django.db.transaction import TransactionManagementError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from . import delivery, lifecycle
+from .client.opaque import Opaque
+from .conf import settings
+from .drafts import Draft, prepare
+from .exceptions import IdempotencyConflict
+from .models import MessageLog, MessageTemplate, RouteRule
+from .models.clock import DatabaseNow
+from .models.messages import Status
+from .redaction import MASK
+
+Value: TypeAlias = str | int | Decimal | date | time | datetime
+"""What a parameter's value may be; instants are written in Asia/Ho_Chi_Minh."""
+
+
+def send_message(
+    template: str | MessageTemplate,
+    to: str,
+    params: Mapping[str, Value] | None = None,
+    *,
+    route: RouteRule | str | None = None,
+    idempotency_key: str | None = None,
+    sent_by: Any = None,
+    expires_at: datetime | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> MessageLog:
+    """Send a message by a template: one attempt, now.
+
+    Inside `atomic()` it is sent once the transaction has committed, and the returned instance is
+    brought up to date then; a transaction that is rolled back has sent nothing. What the provider
+    says is the `status` of the returned row, never an exception; `raise_for_status()` makes one.
+
+    Args:
+        template: a template or its code.
+        to: the phone number as a person typed it.
+        params: the template's parameters by name. Optional ones may be left out.
+        route: a route rule or its name; else the template's, else the default.
+        idempotency_key: a name for this message of your choosing, unique in its account. A second
+            call with the same key and the same content returns the first row and sends nothing.
+        sent_by: the user who sends, for the record.
+        expires_at: aware datetime after which it is not worth sending; by default ten minutes
+            from now for one-time passwords, a day otherwise (`EXPIRES_AFTER`).
+        metadata: your own data, kept with the row as JSON.
+
+    Raises:
+        InvalidMessage: something about the message is wrong; all of it is told at once.
+        IdempotencyConflict: the key was used before for other content.
+        ImproperlyConfigured: the template's account cannot work as it is set.
+    """
+    values = Opaque(params)
+    del params  # An error reporter that reads this frame finds no one-time password in it.
+    draft = prepare(
+        template,
+        to,
+        values,
+        route=route,
+        idempotency_key=idempotency_key,
+        expires_at=expires_at,
+        metadata=metadata,
+    )
+    return _send(draft, sent_by=sent_by)
+
+
+def _send(draft: Draft, *, sent_by: Any = None, resend_of: MessageLog | None = None) -> MessageLog:
+    connection = transaction.get_connection(MessageLog.database())
+    if not connection.in_atomic_block and not connection.get_autocommit():
+        raise TransactionManagementError(
+            "Messages cannot be sent while autocommit is off: use transaction.atomic()."
+        )
+    # Inside the caller's transaction the row waits for its commit. Outside, the INSERT is itself
+    # the claim, and it is committed before a connection to the provider is opened.
+    at_commit = connection.in_atomic_block
+    message = _row(draft, at_commit=at_commit, sent_by=sent_by, resend_of=resend_of)
+    earlier = _insert(message)
+    if earlier is not None:
+        return _same(earlier, draft)
+    outgoing = draft.outgoing(message)
+    if at_commit:
+        # Robust: the caller's work is committed by then, and no fault of ours may undo its answer.
+        transaction.on_commit(
+            lambda: delivery.deliver(message, outgoing), connection.alias, robust=True
+        )
+    else:
+        delivery.send_claimed(message, outgoing)
+    return message
+
+
+def _row(draft: Draft, *, at_commit: bool, sent_by: Any, resend_of: MessageLog | None) -> MessageLog:
+    now = timezone.now()
+    lease = lifecycle.BIRTH_LEASE if at_commit else lifecycle.lease(draft.backend.account)
+    default_expiry = DatabaseNow() + settings.expires_after(draft.template.category)
+    return MessageLog(
+        template_id=draft.template.pk,
+        template_code=draft.template.code,
+        account=draft.template.account,
+        recipient=draft.recipient,
+        params=draft.wire.masked(),
+        channels=list(draft.channels),
+        requested_route=draft.requested_route,
+        status=Status.QUEUED if at_commit else Status.SENDING,
+        attempts=0 if at_commit else 1,
+        sent_by_id=getattr(sent_by, "pk", None),
+        resend_of=resend_of,
+        metadata=draft.metadata,
+        idempotency_digest=draft.idempotency_digest,
+        content_digest=draft.content_digest(),
+        created_at=now,
+        updated_at=now,
+        sent_at=None if at_commit else now,
+        expires_at=draft.expires_at or default_expiry,
+        lease_expires_at=DatabaseNow() + lease,
+    )
+
+
+def _insert(message: MessageLog) -> MessageLog | None:
+    """Write the row; return the earlier row instead where its idempotency key is taken."""
+    database = MessageLog.database()
+    connection = transaction.get_connection(database)
+    try:
+        if connection.in_atomic_block:
+            # A savepoint, so that a taken key does not break the caller's transaction.
+            with transaction.atomic(using=database):
+                message.save(force_insert=True, using=database)
+        else:
+            message.save(force_insert=True, using=database)
+    except IntegrityError:
+        earlier = MessageLog.objects.using(database).filter(
+            account=message.account, idempotency_digest=message.idempotency_digest
+        )
+        found = earlier.first() if message.idempotency_digest else None
+        if found is None:
+            raise
+        return found
+    message.forget_expressions()
+    return None
+
+
+def _same(earlier: MessageLog, draft: Draft) -> MessageLog:
+    if not draft.is_content_of(earlier):
+        raise IdempotencyConflict(
+            _("This idempotency key was already used for a message of other content (%(id)s).")
+            % {"id": earlier.public_id}
+        )
+    return earlier
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MessageCheck:
+    """What would be sent, and what would stop it."""
+
+    template: str
+    """The template's code."""
+    recipient: str
+    """The number in wire form, such as `84912345678`."""
+    channels: tuple[str, ...]
+    """The provider's channel numbers in the order in which they are tried."""
+    text: str
+    """The template's text with the values in their places, secrets masked."""
+    wire: dict[str, Any]
+    """The request's body without credentials, secrets masked."""
+    verdicts: tuple[Any, ...] = ()
+    """What each guard says."""
+
+    @property
+    def sendable(self) -> bool:
+        """Whether every guard lets it pass."""
+        return all(verdict.passes for verdict in self.verdicts)
+
+
+def check_message(
+    template: str | MessageTemplate,
+    to: str,
+    params: Mapping[str, Value] | None = None,
+    *,
+    route: RouteRule | str | None = None,
+) -> MessageCheck:
+    """Do everything that `send_message` does but writing and sending.
+
+    Raises:
+        InvalidMessage: something about the message is wrong; all of it is told at once.
+        ImproperlyConfigured: the template's account cannot work as it is set.
+    """
+    values = Opaque(params)
+    del params  # As in `send_message`.
+    draft = prepare(template, to, values, route=route)
+    return MessageCheck(
+        template=draft.template.code,
+        recipient=draft.recipient,
+        channels=draft.channels,
+        text=draft.text(),
+        wire=draft.body(),
+    )
+
+
+def resend_message(
+    message: MessageLog,
+    *,
+    to: str | None = None,
+    params: Mapping[str, Value] | None = None,
+    route: RouteRule | str | None = None,
+    idempotency_key: str | None = None,
+    sent_by: Any = None,
+) -> MessageLog:
+    """Send a message again as a new row, linked to the first by `resend_of`.
+
+    This is a person's decision: the first one may have arrived. Today's template and its schema
+    apply. A secret was never stored and must be given again.
+
+    Args:
+        message: the message to repeat.
+        to: another recipient; else the same.
+        params: values that take the place of the old ones.
+        route: another route; else the one the first was asked to take, else the template's.
+        idempotency_key: as in `send_message`.
+        sent_by: the user who sends, for the record.
+
+    Raises:
+        InvalidMessage: as `send_message`; a secret that was not given again is missing.
+        IdempotencyConflict: as `send_message`.
+        ImproperlyConfigured: as `send_message`.
+    """
+    kept = {name: value for name, value in message.params.items() if value != MASK}
+    values = Opaque({**kept, **params} if isinstance(params, Mapping) else params or kept)
+    del params  # As in `send_message`.
+    draft = prepare(
+        message.template_code,
+        message.recipient if to is None else to,
+        values,
+        route=message.requested_route if route is None else route,
+        idempotency_key=idempotency_key,
+    )
+    return _send(draft, sent_by=sent_by, resend_of=message)
+
+
+def cancel_message(message: MessageLog) -> MessageLog:
+    """Cancel a message that is still queued; any other comes back as it is now."""
+    lifecycle.cancel(message)
+    message.refresh_from_db()
+    return message

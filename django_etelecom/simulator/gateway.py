@@ -1,0 +1,224 @@
+"""What the simulated gateway says to a request: no sockets, only what it has been told so far.
+
+Source: eTelecom's OmniMessage documentation, SendMessage and GetStatusOmni.
+"""
+
+import functools
+import gzip
+import itertools
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from http import HTTPStatus
+from typing import Any
+
+from .outcomes import (
+    BY_PHONE_NUMBER,
+    REDIRECTED_PATH,
+    Acceptance,
+    Answer,
+    Fault,
+    Outcome,
+    Packing,
+    Report,
+    Verdict,
+    plain,
+    table,
+)
+
+SEND_PATH = "/api/OmniMessage/SendMessage"
+STATUS_PATH = "/api/OmniReport/GetStatusOmni"
+
+# A fixed offset, since Viet Nam has no daylight saving and not every machine has a zone database.
+VIETNAM_TIME = timezone(timedelta(hours=7))
+
+MEBIBYTE = 2**20
+HUGE_BODY_BYTES = 4 * MEBIBYTE
+BOMB_MEBIBYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the server is to do with a request, and what a receipt says about it."""
+
+    action: Answer | Fault
+    outcome: Outcome | None = None
+    provider_message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """An accepted message, as GetStatusOmni knows it."""
+
+    phone_number: str
+    list_param: Mapping[str, str]
+    template_code: str
+    reports: Sequence[Report]
+    accepted_at: datetime
+    asks: Iterator[int] = field(default_factory=itertools.count)
+
+
+class Gateway:
+    """Answer requests as eTelecom would, and remember the messages that were accepted.
+
+    Args:
+        credentials: the only username and password that are let in; None lets in any that are not
+            empty.
+    """
+
+    def __init__(self, credentials: tuple[str, str] | None = None) -> None:
+        self._credentials = credentials
+        self._messages: dict[str, _Message] = {}
+
+    def post(self, path: str, fields: dict[str, Any] | None) -> Reply:
+        """Return the reply to a POST; `fields` is its JSON object, None if it held none."""
+        if path not in (SEND_PATH, REDIRECTED_PATH, STATUS_PATH):
+            return Reply(
+                error(HTTPStatus.METHOD_NOT_ALLOWED if path == "/" else HTTPStatus.NOT_FOUND)
+            )
+        if fields is None:
+            # An assumption: the documentation does not say what follows a body that is no JSON.
+            return Reply(error(HTTPStatus.BAD_REQUEST))
+        if path == STATUS_PATH:
+            return self._report(fields)
+        return self._send(fields, redirected=path == REDIRECTED_PATH)
+
+    def get(self, path: str) -> Answer:
+        """Return the page of magic numbers, or an error for any other path."""
+        if path == "/":
+            return Answer(f"{table()}\n".encode(), content_type="text/plain; charset=utf-8")
+        known = path in (SEND_PATH, REDIRECTED_PATH, STATUS_PATH)
+        return error(HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND)
+
+    def _send(self, fields: dict[str, Any], *, redirected: bool) -> Reply:
+        outcome, subject = self._refused(fields) or _by_magic_number(fields)
+        if redirected and outcome is Outcome.REDIRECT:
+            outcome = Outcome.ACCEPTED
+        match outcome.effect:
+            case Acceptance() as acceptance:
+                return self._accept(fields, outcome, acceptance)
+            case Verdict() as verdict:
+                return Reply(verdict.answer(subject), outcome)
+            case action:
+                return Reply(action, outcome)
+
+    def _refused(self, fields: dict[str, Any]) -> tuple[Outcome, str] | None:
+        """Return the refusal of a request that is not well formed, and what it speaks of."""
+        if not self._let_in(fields):
+            return Outcome.UNAUTHORIZED, ""
+        phone_number = fields.get("phonenumber")
+        if not isinstance(phone_number, str) or not re.fullmatch("84[0-9]+", phone_number):
+            return Outcome.REFUSED_PHONE_NUMBER, ""
+        if not isinstance(fields.get("templatecode"), str) or not fields["templatecode"]:
+            return Outcome.REFUSED_TEMPLATE, ""
+        if not _channels(fields.get("routerule")):
+            return Outcome.REFUSED_ROUTE, ""
+        parameters = fields.get("list_param")
+        if not isinstance(parameters, dict):
+            return Outcome.REFUSED_PARAMETER, "list_param"
+        for name, value in parameters.items():
+            if not isinstance(value, str):
+                return Outcome.REFUSED_PARAMETER, name
+        return None
+
+    def _let_in(self, fields: dict[str, Any]) -> bool:
+        given = (fields.get("username"), fields.get("password"))
+        if self._credentials is not None:
+            return given == self._credentials
+        return all(isinstance(word, str) and word for word in given)
+
+    def _accept(self, fields: dict[str, Any], outcome: Outcome, acceptance: Acceptance) -> Reply:
+        # "ICOMNI prefix string and 30 characters"; random, so that no restart repeats one.
+        provider_message_id = f"ICOMNI{secrets.token_hex(15)}"
+        self._messages[provider_message_id] = _Message(
+            phone_number=fields["phonenumber"],
+            list_param=fields["list_param"],
+            template_code=fields["templatecode"],
+            reports=acceptance.reports,
+            accepted_at=datetime.now(VIETNAM_TIME),
+        )
+        # The documentation prints the id's key with a space on either side.
+        body = (
+            f'{{ "status": "1", "code": "Success", " idOmniMess ": "{provider_message_id}" }}'
+        ).encode("ascii")
+        return Reply(_pack(body, acceptance.packing), outcome, provider_message_id)
+
+    def _report(self, fields: dict[str, Any]) -> Reply:
+        if not self._let_in(fields):
+            return Reply(plain("Unauthorized", 401))
+        provider_message_id = str(fields.get("idOmniMess"))
+        message = self._messages.get(provider_message_id)
+        if message is None:
+            # An assumption: what the gateway says to an id that it does not know is not documented.
+            return Reply(Verdict("-1", "idOmniMess not found").answer())
+        reports = message.reports
+        report = reports[min(next(message.asks), len(reports) - 1)]
+        return Reply(Answer(_report_body(message, report)), provider_message_id=provider_message_id)
+
+
+def error(status: HTTPStatus) -> Answer:
+    """Return a plain HTTP error."""
+    return plain(status.phrase, status)
+
+
+def _channels(routerule: object) -> list[str]:
+    """Return the channels in order; none if the rule has any form but the two that are in use."""
+    channels = routerule.split(",") if isinstance(routerule, str) else routerule
+    if isinstance(channels, list) and all(channel in ("1", "2", "3") for channel in channels):
+        return channels
+    return []
+
+
+def _by_magic_number(fields: Mapping[str, Any]) -> tuple[Outcome, str]:
+    """Return the outcome of a request that is well formed, and what a refusal speaks of."""
+    outcome = BY_PHONE_NUMBER.get(fields["phonenumber"], Outcome.ACCEPTED)
+    match outcome:
+        case Outcome.REFUSED_PARAMETER:
+            return outcome, next(iter(fields["list_param"]), "list_param")
+        case Outcome.REFUSED_TEMPLATE:
+            return outcome, fields["templatecode"]
+        case Outcome.REFUSED_CHANNEL:
+            return outcome, _channels(fields["routerule"])[0]
+        case _:
+            return outcome, ""
+
+
+def _report_body(message: _Message, report: Report) -> bytes:
+    """Return the body of GetStatusOmni in the documentation's order of keys."""
+    list_param = json.dumps(message.list_param, ensure_ascii=False)
+    values = {
+        "phonenumber": message.phone_number,
+        "list_param": list_param,
+        "createdatetime": message.accepted_at.strftime("%d/%m/%Y %H:%M:%S"),
+        "status": report.status,
+        "channel": report.channel,
+        "templatecode": message.template_code,
+        "errorCode": report.error_code,
+        **report.extra,
+    }
+    body = json.dumps(values)
+    if report.as_printed:
+        body = body.replace(json.dumps(list_param), f'"{list_param}"')
+    # A lone surrogate can only come along in the broken form, which is no JSON anyway.
+    return body.encode("utf-8", errors="backslashreplace")
+
+
+def _pack(body: bytes, packing: Packing) -> Answer:
+    """Wrap the body of an accepted answer; JSON allows any white space before it."""
+    match packing:
+        case Packing.PLAIN:
+            return Answer(body)
+        case Packing.BEHIND_MEGABYTES:
+            return Answer(b" " * HUGE_BODY_BYTES + body)
+        case Packing.GZIP_BOMB:
+            headers = (("Content-Encoding", "gzip"),)
+            return Answer(_bomb() + gzip.compress(body), headers=headers)
+
+
+@functools.cache
+def _bomb() -> bytes:
+    # A gzip file may be several ones behind another, so one mebibyte is compressed once.
+    return gzip.compress(b" " * MEBIBYTE) * BOMB_MEBIBYTES

@@ -1,0 +1,68 @@
+"""For the tests of sites that send: what was sent, and sending inside a `TestCase`."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+from django.db import transaction
+from django.test import override_settings
+
+from .backends.locmem import SentMessage, outbox
+from .models import MessageLog
+
+__all__ = ["LOCMEM_SETTINGS", "SentMessage", "outbox", "sent_messages"]
+
+LOCMEM_SETTINGS: dict[str, Any] = {
+    "ACCOUNTS": {"default": {"BACKEND": "django_etelecom.backends.locmem.LocMemBackend"}}
+}
+"""`ETELECOM` for tests that send nothing."""
+
+
+@contextlib.contextmanager
+def sent_messages(*, etelecom: dict[str, Any] | None = None) -> Iterator[list[SentMessage]]:
+    """Send to `outbox` inside the block, also from within a `TestCase`.
+
+    A `TestCase` never commits, so its messages would stay queued. Inside the block they are
+    delivered when the outermost `atomic()` of the code under test ends, as they would be in
+    production; what is rolled back is not sent::
+
+        with sent_messages() as outbox:
+            self.client.post("/orders/", {...})
+        self.assertEqual(outbox[0].params["otp"], "123456")
+
+    Args:
+        etelecom: the `ETELECOM` setting inside the block; by default one account, `default`.
+
+    Yields:
+        The outbox, emptied at the start.
+    """
+    outbox.clear()
+    with (
+        override_settings(ETELECOM=etelecom or LOCMEM_SETTINGS),
+        committing_inside_testcase(MessageLog.database()),
+    ):
+        yield outbox
+
+
+@contextlib.contextmanager
+def committing_inside_testcase(database: str) -> Iterator[None]:
+    """Run on-commit callbacks wherever nothing but the `TestCase` itself holds a transaction open."""
+    connection = transaction.get_connection(database)
+
+    def then_commit(original: Callable[..., None]) -> Callable[..., None]:
+        def call(*args: Any, **kwargs: Any) -> None:
+            original(*args, **kwargs)
+            # Django marks a TestCase's own blocks, for its check of durable atomics.
+            if all(block._from_testcase for block in connection.atomic_blocks):
+                callbacks, connection.run_on_commit = connection.run_on_commit, []
+                for _savepoints, callback, _robust in callbacks:
+                    callback()
+
+        return call
+
+    with (
+        mock.patch.object(connection, "on_commit", then_commit(connection.on_commit)),
+        mock.patch.object(connection, "savepoint_commit", then_commit(connection.savepoint_commit)),
+    ):
+        yield

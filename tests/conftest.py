@@ -1,0 +1,92 @@
+"""Fixtures of the whole suite: templates as a shop has them, and the simulator."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from django_etelecom.models import MessageTemplate, RouteRule
+from django_etelecom.simulator import Simulator
+from tests.backends import ScriptedBackend
+
+
+@pytest.fixture
+def default_route(db):
+    return RouteRule.objects.create(name="ZNS, then SMS", channels=["1", "3"], is_default=True)
+
+
+@pytest.fixture
+def order_template(default_route):
+    template = MessageTemplate.objects.create(
+        code="order_confirmation",
+        name="Order confirmation",
+        text="Dear {customer_name}, order {order_code} of {amount} VND comes on {delivery_date}.",
+    )
+    for position, (name, kind, required) in enumerate(
+        [
+            ("customer_name", "text", True),
+            ("order_code", "text", True),
+            ("amount", "money", True),
+            ("delivery_date", "date", True),
+            ("note", "text", False),
+        ]
+    ):
+        template.parameters.create(name=name, kind=kind, required=required, position=position)
+    return template
+
+
+@pytest.fixture
+def order_params():
+    return {
+        "customer_name": "Nguyễn Văn An",
+        "order_code": "DH-1024",
+        "amount": 150000,
+        "delivery_date": "24/12/2026",
+    }
+
+
+@pytest.fixture
+def otp_template(default_route):
+    template = MessageTemplate.objects.create(
+        code="login_otp", name="Login", category="otp", text="Your code is {otp}."
+    )
+    template.parameters.create(name="otp", kind="otp")
+    return template
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def live(simulator, settings):
+    """The default account sends to the simulator, over a real socket."""
+    settings.ETELECOM = {
+        "ACCOUNTS": {
+            "default": {
+                "USERNAME": "canary-username",
+                "PASSWORD": "canary-password",
+                "BASE_URL": simulator.base_url,
+                "CONNECT_TIMEOUT": 1,
+                "TIMEOUT": 1,
+            }
+        }
+    }
+    return simulator
+
+
+@pytest.fixture
+def scripted(settings):
+    """The default account's backend calls `scripted.answer(outgoing)` and keeps what it got."""
+    settings.ETELECOM = {
+        "ACCOUNTS": {
+            "default": {
+                "USERNAME": "canary-username",
+                "PASSWORD": "canary-password",
+                "BACKEND": "tests.backends.ScriptedBackend",
+            }
+        }
+    }
+    ScriptedBackend.reset()
+    return ScriptedBackend

@@ -1,0 +1,135 @@
+"""Accounts: from settings to backends."""
+
+import io
+import uuid
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from django_etelecom.accounts import backend_for
+from django_etelecom.backends.base import BaseBackend, Outgoing
+from django_etelecom.backends.console import ConsoleBackend
+from django_etelecom.backends.http import HTTPBackend
+from django_etelecom.client.protocol import Outcome
+from django_etelecom.conf import settings as etelecom_settings
+from django_etelecom.schema import Wire
+
+GOOD = {"USERNAME": "canary-username", "PASSWORD": "canary-password"}
+
+
+@pytest.fixture
+def account(settings):
+    def account(**entry):
+        settings.ETELECOM = {"ACCOUNTS": {"default": {**GOOD, **entry}}}
+
+    return account
+
+
+@pytest.fixture
+def outgoing():
+    return Outgoing(
+        public_id=uuid.uuid4(),
+        template_code="login_otp",
+        recipient="84912345678",
+        channels=("1", "3"),
+        wire=Wire({"otp": "937415"}, names=["otp"], secret_names=["otp"]),
+    )
+
+
+def test_backend__is_kept(account):
+    account()
+
+    assert backend_for("default") is backend_for("default")
+    assert isinstance(backend_for("default"), HTTPBackend)
+
+
+def test_backend__follows_changed_settings(account):
+    account()
+    before = backend_for("default")
+    account(TIMEOUT=3)
+
+    assert backend_for("default") is not before
+    assert backend_for("default").account.timeout == 3
+
+
+def test_backend__other_settings_do_not_touch_it(account, settings):
+    account()
+    before = backend_for("default")
+    settings.DEBUG = True
+
+    assert backend_for("default") is before
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"USERNAME": ""}, "lacks USERNAME or PASSWORD"),
+        ({"PASSWORD": ""}, "lacks USERNAME or PASSWORD"),
+        ({"USERNAME": 7}, "USERNAME .* is a string"),
+        ({"BASE_URL": "http://sms.etelecom.vn"}, "BASE_URL"),
+        ({"BASE_URL": "ftp://127.0.0.1"}, "BASE_URL"),
+        ({"BASE_URL": "https://"}, "BASE_URL"),
+        ({"BACKEND": "nowhere.Backend"}, "cannot be imported"),
+        ({"BACKEND": "NoDots"}, "cannot be imported"),
+        ({"BACKEND": "django.db.models.Model"}, "not a subclass"),
+        ({"BACKEND": "django.db.models"}, "not a subclass"),
+        ({"ROUTERULE_FORMAT": "tuple"}, "ROUTERULE_FORMAT"),
+        ({"TIMEOUT": "15"}, "TIMEOUT"),
+        ({"TIMEOUT": 0}, "TIMEOUT"),
+        ({"CONNECT_TIMEOUT": True}, "CONNECT_TIMEOUT"),
+        ({"CONNECT_TIMEOUT": float("nan")}, "CONNECT_TIMEOUT"),
+    ],
+)
+def test_backend__bad_account_raises_without_showing_credentials(account, entry, sentence):
+    account(**entry)
+
+    with pytest.raises(ImproperlyConfigured, match=sentence) as caught:
+        backend_for("default")
+
+    locals_seen = repr([entry.frame.f_locals for entry in caught.traceback[1:]])
+    assert "canary-password" not in locals_seen
+    assert "canary-username" not in locals_seen
+
+
+@pytest.mark.parametrize("etelecom", [{}, {"ACCOUNTS": {"shop": {}}}, {"ACCOUNTS": [1]}])
+def test_backend__unknown_account_raises(settings, etelecom):
+    settings.ETELECOM = etelecom
+
+    with pytest.raises(ImproperlyConfigured, match="has no account 'default'"):
+        backend_for("default")
+
+
+def test_account__shows_no_credentials(account):
+    account()
+
+    shown = repr(etelecom_settings.account("default"))
+
+    assert "canary" not in shown
+
+
+def test_base_backend__does_not_send(account, outgoing):
+    account()
+    backend = BaseBackend(etelecom_settings.account("default"))
+    backend.close()
+
+    with pytest.raises(NotImplementedError):
+        backend.send_message(outgoing)
+
+
+def test_console__prints_everything(account, outgoing):
+    account()
+    stream = io.StringIO()
+
+    result = ConsoleBackend(etelecom_settings.account("default"), stream).send_message(outgoing)
+
+    assert result.outcome is Outcome.ACCEPTED
+    assert "84912345678" in stream.getvalue()
+    assert "otp = 937415" in stream.getvalue()
+
+
+def test_console__prints_to_standard_output(account, outgoing, capsys):
+    account()
+
+    ConsoleBackend(etelecom_settings.account("default")).send_message(outgoing)
+
+    assert "login_otp" in capsys.readouterr().out

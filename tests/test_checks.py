@@ -1,0 +1,113 @@
+"""System checks: one test for each id."""
+
+import pytest
+from django.core import checks
+from django.core.management import call_command
+from django.db import OperationalError
+
+from django_etelecom.models import MessageTemplate, RouteRule
+
+GOOD = {"USERNAME": "u", "PASSWORD": "p"}
+
+
+def run(databases=(), **kwargs):
+    return checks.run_checks(tags=["etelecom"], databases=list(databases), **kwargs)
+
+
+def ids(**kwargs):
+    return [message.id for message in run(**kwargs)]
+
+
+def etelecom(**entry):
+    return {"ACCOUNTS": {"default": {**GOOD, **entry}}}
+
+
+def test_checks__good_settings(settings):
+    settings.ETELECOM = etelecom()
+
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([], ["etelecom.E001"]),
+        ({"ACCOUNTS": []}, ["etelecom.E001"]),
+        ({}, ["etelecom.W001"]),
+        ({**etelecom(), "WEBHOOKS": 1}, ["etelecom.W002"]),
+        (etelecom(TIMOUT=3), ["etelecom.W002"]),
+        (etelecom(TIMEOUT=-1), ["etelecom.E003"]),
+        (etelecom(BACKEND="nowhere.Backend"), ["etelecom.E004"]),
+        (etelecom(PASSWORD=""), ["etelecom.E005"]),
+        (etelecom(BASE_URL="http://sms.etelecom.vn"), ["etelecom.E006"]),
+        (
+            etelecom(BACKEND="django_etelecom.backends.locmem.LocMemBackend", PASSWORD=""),
+            [],
+        ),
+        ({**etelecom(), "ENCRYPTION_KEYS": ["short"]}, ["etelecom.E007"]),
+        ({**etelecom(), "EXPIRES_AFTER": {"otp": 0}}, ["etelecom.E008"]),
+        ({**etelecom(), "EXPIRES_AFTER": {"opt": 60}}, ["etelecom.E008"]),
+        ({**etelecom(), "EXPIRES_AFTER": {"otp": 60}}, []),
+        ({**etelecom(), "ALLOWED_NUMBERS": ["VN"]}, ["etelecom.E009"]),
+    ],
+)
+def test_checks__settings(settings, value, expected):
+    settings.ETELECOM = value
+
+    found = run()
+
+    assert [message.id for message in found] == expected
+    assert all(message.hint for message in found if message.id not in WITHOUT_HINT)
+
+
+WITHOUT_HINT = {"etelecom.E003", "etelecom.E007", "etelecom.E008", "etelecom.E009"}
+"""Their sentences say what would be right."""
+
+
+def test_checks__local_times(settings):
+    settings.USE_TZ = False
+
+    assert ids() == ["etelecom.E002"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({}, []),
+        ({"BACKEND": "django_etelecom.backends.console.ConsoleBackend"}, ["etelecom.W003"]),
+        ({"BACKEND": "nowhere.Backend"}, ["etelecom.E004"]),
+    ],
+)
+def test_checks__deployment(settings, entry, expected):
+    settings.ETELECOM = etelecom(**entry)
+
+    assert ids(include_deployment_checks=True) == expected
+
+
+@pytest.mark.django_db
+def test_checks__database(settings):
+    settings.ETELECOM = etelecom()
+    MessageTemplate.objects.create(code="lost", account="shop")
+    assert ids(databases=["default"]) == ["etelecom.W004", "etelecom.W005"]
+
+    RouteRule.objects.create(name="r", channels=["3"], is_default=True)
+    MessageTemplate.objects.update(is_active=False)
+    assert ids(databases=["default"]) == []
+    assert ids(databases=[]) == []
+
+
+@pytest.mark.django_db
+def test_checks__database_that_is_not_migrated(settings, monkeypatch):
+    def gone(*args, **kwargs):
+        raise OperationalError("no such table")
+
+    monkeypatch.setattr(type(RouteRule.objects), "filter", gone)
+
+    assert ids(databases=["default"]) == []
+
+
+@pytest.mark.django_db
+def test_checks__run_with_the_project(settings, capsys):
+    settings.ETELECOM = etelecom()
+
+    call_command("check", "--database", "default", "--fail-level", "ERROR")

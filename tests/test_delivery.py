@@ -1,0 +1,177 @@
+"""One attempt: what stops it in the middle, and a database that goes away under it."""
+
+import logging
+
+import pytest
+from django.db import DatabaseError, OperationalError, connection, transaction
+
+from django_etelecom import delivery, events
+from django_etelecom.client.codes import Failure
+from django_etelecom.client.protocol import Outcome, SendResult
+from django_etelecom.models import MessageEvent, MessageLog
+from django_etelecom.services import send_message
+from tests.test_send import in_thread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PHONE = "0912345678"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(delivery, "RECORD_PAUSES", (0.01, 0.01))
+
+
+def stops_with(error):
+    def answer(outgoing):
+        raise error
+
+    return staticmethod(answer)
+
+
+def test_deliver__backend_that_raises_is_unknown(scripted, otp_template):
+    scripted.answer = stops_with(ValueError("otp 937415"))
+
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert (message.status, message.reason) == ("unknown", "internal_error")
+    assert message.events.get().failure_detail == "ValueError"
+
+
+def test_deliver__told_to_stop_is_recorded_and_raised_afresh(scripted, otp_template):
+    scripted.answer = stops_with(SystemExit(3))
+
+    with pytest.raises(SystemExit) as caught:
+        send_message("login_otp", PHONE, {"otp": "937415"})
+
+    message = MessageLog.objects.get()
+    assert (message.status, message.reason) == ("unknown", "interrupted")
+    assert caught.value.code == 3
+    assert caught.value.__context__ is None
+    assert all("backends" not in str(entry.path) for entry in caught.traceback)
+
+
+def test_deliver__told_to_stop_at_commit_is_recorded_and_raised(scripted, otp_template):
+    scripted.answer = stops_with(KeyboardInterrupt())
+
+    with pytest.raises(KeyboardInterrupt), transaction.atomic():
+        send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert MessageLog.objects.get().status == "unknown"
+
+
+def test_record__waits_for_a_database_that_comes_back(
+    scripted, otp_template, impatient, monkeypatch
+):
+    tries = []
+    record_send = events.record_send
+
+    def flaky(message, result):
+        tries.append(1)
+        if len(tries) < 3:
+            raise OperationalError("the database has gone away")
+        record_send(message, result)
+
+    monkeypatch.setattr(events, "record_send", flaky)
+
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert message.status == "accepted"
+    assert message.events.count() == 1
+    assert len(scripted.sent) == 1
+
+
+def test_record__commit_whose_answer_was_lost_is_not_repeated(
+    scripted, otp_template, impatient, monkeypatch
+):
+    record_send = events.record_send
+
+    def commits_and_fails(message, result):
+        record_send(message, result)
+        raise OperationalError("the answer to COMMIT was lost")
+
+    monkeypatch.setattr(events, "record_send", commits_and_fails)
+
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert message.status == "accepted"
+    assert MessageEvent.objects.count() == 1
+
+
+def test_record__database_that_stays_away_is_told_at_critical(
+    scripted, otp_template, impatient, monkeypatch, caplog
+):
+    def gone(message, result):
+        raise DatabaseError("DETAIL: 937415")
+
+    monkeypatch.setattr(events, "record_send", gone)
+
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    [told] = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert str(message.public_id) in told.getMessage()
+    assert "ICOMNI1" in told.getMessage()
+    assert "937415" not in caplog.text
+    assert MessageLog.objects.get().status == "sending"
+
+
+def test_record__inside_a_transaction_is_tried_once(
+    scripted, otp_template, monkeypatch, caplog
+):
+    tries = []
+
+    def gone(message, result):
+        tries.append(1)
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(events, "record_send", gone)
+    message = MessageLog(status="sending", attempts=1)
+
+    with transaction.atomic():
+        delivery._record(message, SendResult(outcome=Outcome.NOT_SENT))
+
+    assert tries == [1]
+    assert "it was not_sent, the provider's id is not known" in caplog.text
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="ends a server's own connection")
+def test_record__connection_that_the_server_ended_meanwhile(scripted, otp_template):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [pid] = cursor.fetchone()
+
+    def end_connection():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    def answer(outgoing):
+        in_thread(end_connection)
+        return SendResult(outcome=Outcome.ACCEPTED, provider_status="1")
+
+    scripted.answer = staticmethod(answer)
+
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert message.status == "accepted"
+    assert MessageLog.objects.get().status == "accepted"
+
+
+def test_record__strange_texts_are_kept_readable(scripted, otp_template):
+    scripted.answer = staticmethod(
+        lambda outgoing: SendResult(
+            outcome=Outcome.UNKNOWN,
+            failure=Failure.BAD_ANSWER,
+            http_status=200,
+            provider_status="nul\0" * 30,
+            provider_detail="lone \ud800" + "x" * 10_000,
+            payload={"a": "\0\ud800", "b": float("nan"), "c": 10**5000},
+        )
+    )
+
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    event = message.events.get()
+    assert event.provider_status.startswith(r"nul\u0000")
+    assert event.provider_detail.startswith(r"lone \ud800")
+    assert len(event.provider_detail) == 500
+    assert r"\u0000\ud800" in event.payload

@@ -1,0 +1,56 @@
+"""The fold: the strongest evidence stands, in whatever order it comes."""
+
+import pytest
+
+from django_etelecom import events
+from django_etelecom.client.protocol import Outcome, SendResult
+from django_etelecom.models import MessageLog
+from tests.test_lifecycle import make  # noqa: F401
+
+pytestmark = pytest.mark.django_db
+
+ACCEPTED = SendResult(
+    outcome=Outcome.ACCEPTED, provider_message_id="ICOMNI7", provider_status="1", payload=""
+)
+FROM_EACH_STATUS = [
+    # was, is told, becomes
+    ("sending", Outcome.ACCEPTED, "accepted"),
+    ("unknown", Outcome.ACCEPTED, "accepted"),
+    ("undelivered", Outcome.ACCEPTED, "undelivered"),
+    ("delivered", Outcome.ACCEPTED, "delivered"),
+    ("sending", Outcome.REJECTED, "rejected"),
+    ("unknown", Outcome.REJECTED, "rejected"),
+    ("delivered", Outcome.REJECTED, "delivered"),
+    ("sending", Outcome.UNKNOWN, "unknown"),
+    ("accepted", Outcome.UNKNOWN, "accepted"),
+    ("sending", Outcome.NOT_SENT, "not_sent"),
+    ("unknown", Outcome.NOT_SENT, "not_sent"),
+    ("accepted", Outcome.NOT_SENT, "accepted"),
+    ("cancelled", Outcome.ACCEPTED, "cancelled"),
+]
+
+
+@pytest.mark.parametrize(("was", "told", "becomes"), FROM_EACH_STATUS)
+def test_record_send__strongest_evidence_stands(make, was, told, becomes):  # noqa: F811
+    message = make(status=was)
+
+    events.record_send(message, SendResult(outcome=told))
+
+    assert message.status == MessageLog.objects.get().status == becomes
+    assert message.events.count() == 1
+
+
+def test_record_send__id_is_kept_where_a_report_was_quicker(make):  # noqa: F811
+    message = make(status="delivered")
+
+    events.record_send(message, ACCEPTED)
+
+    assert message.provider_message_id == "ICOMNI7"
+
+
+def test_record_send__ends_the_lease(make):  # noqa: F811
+    message = make(status="sending")
+
+    events.record_send(message, ACCEPTED)
+
+    assert MessageLog.objects.get().lease_expires_at is None

@@ -1,0 +1,151 @@
+"""Our own moves: claim, cancel, expire, lapse."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from django_etelecom import lifecycle
+from django_etelecom.conf import settings as etelecom_settings
+from django_etelecom.models import MessageLog
+from django_etelecom.models.clock import DatabaseNow
+from django_etelecom.services import cancel_message
+from tests.test_send import in_thread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def make(otp_template):
+    def make(**fields):
+        return MessageLog.objects.create(
+            template=otp_template,
+            template_code="login_otp",
+            account="default",
+            recipient="84912345678",
+            content_digest="",
+            **fields,
+        )
+
+    return make
+
+
+def ago(**duration):
+    return timezone.now() - timedelta(**duration)
+
+
+def test_database_now__is_this_instant_in_utc(make):
+    message = make()
+
+    assert MessageLog.objects.filter(created_at__lte=DatabaseNow() + timedelta(seconds=5)).exists()
+    assert MessageLog.objects.filter(created_at__gte=DatabaseNow() - timedelta(seconds=5)).exists()
+    now = MessageLog.objects.annotate(now=DatabaseNow()).get(pk=message.pk).now
+    assert abs(now - timezone.now()) < timedelta(seconds=5)
+
+
+@pytest.mark.skipif("connection.vendor != 'mysql'", reason="only MariaDB's NOW() is in the zone")
+def test_database_now__does_not_follow_the_sessions_time_zone(make):
+    message = make()
+    with connection.cursor() as cursor:
+        cursor.execute("SET time_zone = '+07:00'")
+    try:
+        now = MessageLog.objects.annotate(now=DatabaseNow()).get(pk=message.pk).now
+    finally:
+        connection.close()
+    assert abs(now - timezone.now()) < timedelta(seconds=5)
+
+
+def test_claim__goes_to_one_of_two(make):
+    message = make()
+    account = etelecom_settings.account("default")
+
+    first = in_thread(lambda: lifecycle.claim(MessageLog.objects.get(), account))
+    second = lifecycle.claim(message, account)
+
+    assert (first, second) == (True, False)
+    stored = MessageLog.objects.get()
+    assert (stored.status, stored.attempts) == ("sending", 1)
+    left = stored.lease_expires_at - timezone.now()
+    assert timedelta(seconds=60) < left < timedelta(seconds=81)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [status for status in MessageLog.Status.values if status != "queued"],
+)
+def test_cancel__of_what_is_not_queued_changes_nothing(make, status):
+    message = make(status=status)
+
+    assert cancel_message(message).status == status
+
+
+def test_cancel__queued(make):
+    message = make(lease_expires_at=timezone.now())
+
+    assert cancel_message(message).status == "cancelled"
+    assert message.lease_expires_at is None
+
+
+def test_sweep__claimed_is_unknown_and_unclaimed_not_sent(make):
+    sending = make(status="sending", lease_expires_at=ago(seconds=1))
+    queued = make(status="queued", lease_expires_at=ago(seconds=1))
+
+    assert lifecycle.sweep() == 2
+
+    sending.refresh_from_db()
+    queued.refresh_from_db()
+    assert (sending.status, sending.reason) == ("unknown", "lapsed")
+    assert (queued.status, queued.reason) == ("not_sent", "never_claimed")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "sending", "lease_expires_at": ago(days=-1)},
+        {"status": "queued", "lease_expires_at": ago(days=-1)},
+        {"status": "queued", "lease_expires_at": None},
+        {"status": "accepted", "lease_expires_at": ago(days=1)},
+        {"status": "unknown", "lease_expires_at": None},
+    ],
+)
+def test_sweep__leaves_what_is_alive_or_ended(make, fields):
+    message = make(**fields)
+
+    assert lifecycle.sweep() == 0
+
+    message.refresh_from_db()
+    assert message.status == fields["status"]
+
+
+def test_sweep__goes_on_after_the_first_batch(make, monkeypatch):
+    monkeypatch.setattr(lifecycle, "SWEEP_BATCH", 2)
+    for _ in range(5):
+        make(status="sending", lease_expires_at=ago(seconds=1))
+
+    assert lifecycle.sweep() == 5
+
+
+def test_worker__once_sweeps_and_ends(make):
+    make(status="sending", lease_expires_at=ago(seconds=1))
+    out = StringIO()
+
+    call_command("etelecom_worker", "--once", stdout=out)
+
+    assert out.getvalue() == "Lapsed messages: 1\n"
+    assert MessageLog.objects.get().status == "unknown"
+
+
+def test_worker__quiet(make):
+    out = StringIO()
+
+    call_command("etelecom_worker", "--once", verbosity=0, stdout=out)
+
+    assert out.getvalue() == ""
+
+
+def test_worker__without_once_says_how():
+    with pytest.raises(CommandError, match="--once"):
+        call_command("etelecom_worker")

@@ -1,0 +1,91 @@
+"""Routes and templates as they are kept."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+
+from django_etelecom.models import MessageEvent, MessageLog, MessageTemplate, RouteRule
+from django_etelecom.models.routes import channel_names
+
+pytestmark = pytest.mark.django_db
+
+
+def test_route__new_default_takes_the_place_of_the_old(default_route):
+    second = RouteRule.objects.create(name="SMS only", channels=["3"], is_default=True)
+
+    assert list(RouteRule.objects.filter(is_default=True)) == [second]
+
+
+def test_route__default_saved_again_stays(default_route):
+    default_route.save()
+
+    assert RouteRule.objects.get().is_default
+
+
+def test_route__database_holds_one_default(default_route):
+    RouteRule.objects.create(name="SMS only", channels=["3"])
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        RouteRule.objects.update(is_default=True)
+
+
+@pytest.mark.parametrize("channels", [[], "13", None, ["4"], ["1", "1"], [1], [["1"]], {"1": 1}])
+def test_route__channels_that_are_no_ordered_choice_are_refused(channels):
+    with pytest.raises(ValidationError) as caught:
+        RouteRule(name="r", channels=channels).full_clean()
+
+    assert list(caught.value.message_dict) == ["channels"]
+
+
+def test_channel_names():
+    assert channel_names(["1", "2", "3"]) == "ZNS (Zalo) → Voice call → SMS"
+
+
+@pytest.mark.parametrize(("pattern", "fine"), [("[0-9]+", True), ("(", False)])
+def test_parameter__pattern_must_compile(otp_template, pattern, fine):
+    parameter = otp_template.parameters.get()
+    parameter.pattern = pattern
+
+    if fine:
+        parameter.full_clean()
+    else:
+        with pytest.raises(ValidationError, match="regular expression"):
+            parameter.full_clean()
+
+
+def test_template__with_history_cannot_be_deleted(otp_template):
+    MessageLog.objects.create(template=otp_template, recipient="84912345678", content_digest="")
+
+    with pytest.raises(ProtectedError):
+        otp_template.delete()
+
+
+def test_template__plan_of_none():
+    assert MessageTemplate.objects.plan(code="nowhere") is None
+
+
+def test_template__plan_is_one_query(order_template, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        plan = MessageTemplate.objects.plan(code="order_confirmation")
+
+    assert plan.schema.names == (
+        "customer_name",
+        "order_code",
+        "amount",
+        "delivery_date",
+        "note",
+    )
+
+
+def test_names_of_rows(otp_template, default_route):
+    message = MessageLog(template=otp_template)
+    event = MessageEvent(message=message, source="send", status="accepted")
+    unnamed = MessageTemplate(code="bare")
+
+    assert str(otp_template) == "Login (login_otp)"
+    assert str(unnamed) == "bare"
+    assert str(otp_template.parameters.get()) == "otp"
+    assert str(default_route) == "ZNS, then SMS"
+    assert str(message) == str(message.public_id)
+    assert str(event) == "sending: accepted"

@@ -1,0 +1,523 @@
+"""`services.send_message`: what is written and what is sent, when, and how often."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.transaction import TransactionManagementError
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_etelecom.client.protocol import Outcome, SendResult
+from django_etelecom.exceptions import IdempotencyConflict, InvalidMessage
+from django_etelecom.models import MessageLog, MessageTemplate, RouteRule
+from django_etelecom.services import check_message, send_message
+
+PHONE = "0912 345 678"
+WIRE_PHONE = "84912345678"
+
+committing = pytest.mark.django_db(transaction=True)
+
+
+def in_thread(function):
+    """Run `function` on a connection of its own and return what it returned."""
+    answers = []
+
+    def run():
+        try:
+            answers.append(function())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return answers[0]
+
+
+@committing
+def test_send__goes_over_the_wire_and_is_recorded(live, order_template, order_params):
+    message = send_message("order_confirmation", PHONE, order_params)
+
+    assert message.status == "accepted"
+    assert message.provider_message_id.startswith("ICOMNI")
+    [receipt] = live.receipts
+    assert receipt.json == {
+        "username": "canary-username",
+        "password": "canary-password",
+        "phonenumber": WIRE_PHONE,
+        "routerule": ["1", "3"],
+        "templatecode": "order_confirmation",
+        "list_param": {
+            "customer_name": "Nguyễn Văn An",
+            "order_code": "DH-1024",
+            "amount": "150000",
+            "delivery_date": "24/12/2026",
+        },
+    }
+
+
+@committing
+def test_send__returned_instance_equals_the_row(scripted, order_template, order_params):
+    message = send_message("order_confirmation", PHONE, order_params)
+
+    stored = MessageLog.objects.get()
+    for field in MessageLog._meta.concrete_fields:
+        assert getattr(message, field.attname) == getattr(stored, field.attname), field.name
+
+
+@committing
+def test_send__row_is_committed_as_sending_before_the_post(scripted, otp_template):
+    seen = []
+
+    def answer(outgoing):
+        seen.append(in_thread(lambda: MessageLog.objects.values("status", "attempts").get()))
+        return SendResult(outcome=Outcome.ACCEPTED, provider_status="1")
+
+    scripted.answer = staticmethod(answer)
+
+    send_message(otp_template, PHONE, {"otp": "123456"})
+
+    assert seen == [{"status": "sending", "attempts": 1}]
+
+
+@committing
+def test_send__inside_atomic_waits_for_the_commit(scripted, otp_template):
+    with transaction.atomic():
+        message = send_message("login_otp", PHONE, {"otp": "123456"})
+        assert message.status == "queued"
+        assert scripted.sent == []
+
+    assert len(scripted.sent) == 1
+    assert message.status == "accepted"
+    assert message.attempts == 1
+    assert MessageLog.objects.get().status == "accepted"
+
+
+@committing
+def test_send__rolled_back_view_has_sent_nothing(scripted, otp_template):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        send_message("login_otp", PHONE, {"otp": "123456"})
+        raise ZeroDivisionError
+
+    assert scripted.sent == []
+    assert not MessageLog.objects.exists()
+
+
+@committing
+def test_send__cancelled_before_the_commit_is_not_sent(scripted, otp_template):
+    with transaction.atomic():
+        message = send_message("login_otp", PHONE, {"otp": "123456"})
+        MessageLog.objects.update(status="cancelled")
+
+    assert scripted.sent == []
+    assert message.status == "cancelled"
+
+
+@committing
+def test_send__expired_before_the_commit_is_not_sent(scripted, otp_template):
+    with transaction.atomic():
+        message = send_message("login_otp", PHONE, {"otp": "123456"})
+        MessageLog.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    assert scripted.sent == []
+    assert (message.status, message.reason) == ("not_sent", "expired")
+
+
+@committing
+def test_send__claim_that_fails_at_commit_leaves_the_caller_alone(
+    scripted, otp_template, monkeypatch
+):
+    def gone(*args):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("django_etelecom.lifecycle.claim", gone)
+
+    with transaction.atomic():
+        send_message("login_otp", PHONE, {"otp": "123456"})
+
+    assert scripted.sent == []
+    assert MessageLog.objects.get().status == "queued"
+
+
+@committing
+def test_send__autocommit_off_is_refused(scripted, otp_template):
+    transaction.set_autocommit(False)
+    try:
+        with pytest.raises(TransactionManagementError, match="atomic"):
+            send_message("login_otp", PHONE, {"otp": "123456"})
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+    assert scripted.sent == []
+
+
+@committing
+def test_send__takes_at_most_six_statements(scripted, order_template, order_params):
+    send_message("order_confirmation", PHONE, order_params)
+
+    with CaptureQueriesContext(connection) as captured:
+        send_message("order_confirmation", PHONE, order_params)
+
+    statements = [
+        query["sql"]
+        for query in captured.captured_queries
+        if not query["sql"].startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"))
+    ]
+    assert len(statements) <= 6, statements
+
+
+@committing
+def test_send__expiry_follows_the_category(scripted, otp_template, order_template, order_params):
+    otp = send_message("login_otp", PHONE, {"otp": "123456"})
+    order = send_message("order_confirmation", PHONE, order_params)
+
+    assert abs(otp.expires_at - otp.created_at - timedelta(minutes=10)) < timedelta(seconds=5)
+    assert abs(order.expires_at - order.created_at - timedelta(days=1)) < timedelta(seconds=5)
+
+
+@committing
+def test_send__own_expiry_and_metadata_are_kept(scripted, otp_template):
+    expires_at = timezone.now() + timedelta(minutes=1)
+
+    message = send_message(
+        "login_otp", PHONE, {"otp": "123456"}, expires_at=expires_at, metadata={"order": "số 7 😀"}
+    )
+
+    message.refresh_from_db()
+    assert message.expires_at == expires_at
+    assert message.metadata == {"order": "số 7 😀"}
+
+
+@committing
+def test_send__sent_by(scripted, otp_template, django_user_model):
+    user = django_user_model.objects.create(username="lan")
+
+    message = send_message("login_otp", PHONE, {"otp": "123456"}, sent_by=user)
+    anonymous = send_message("login_otp", PHONE, {"otp": "123456"}, sent_by=AnonymousUser())
+
+    assert message.sent_by == user
+    assert anonymous.sent_by is None
+
+
+# Secrets
+
+
+@committing
+def test_send__secret_is_nowhere_in_the_database(live, otp_template):
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    rows = [*MessageLog.objects.values(), *message.events.values()]
+    assert "937415" not in str(rows)
+    assert message.params == {"otp": "•••"}
+    assert live.receipts[0].list_param == {"otp": "937415"}
+
+
+@committing
+def test_send__secret_that_looks_like_a_status_does_not_eat_it(scripted, otp_template):
+    message = send_message("login_otp", PHONE, {"otp": "1"})
+
+    assert (message.status, message.provider_status) == ("accepted", "1")
+
+
+@committing
+def test_send__echo_of_secret_and_credentials_is_masked(scripted, otp_template):
+    scripted.answer = staticmethod(
+        lambda outgoing: SendResult(
+            outcome=Outcome.REJECTED,
+            provider_status="-2",
+            provider_detail="Wrong Format Parameter: 937415 canary-password",
+            http_status=200,
+            payload={"status": "-2", "code": "937415", "username": "canary-username"},
+        )
+    )
+
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    stored = str([*MessageLog.objects.values(), *message.events.values()])
+    for secret in ("937415", "canary-password", "canary-username"):
+        assert secret not in stored
+    assert message.provider_detail == "Wrong Format Parameter: ••• •••"
+
+
+@committing
+def test_send__no_frame_of_ours_shows_the_secret_to_an_error_reporter(
+    scripted, otp_template, monkeypatch
+):
+    def gone(*args, **kwargs):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(MessageLog, "save", gone)
+    with pytest.raises(OperationalError) as from_database:
+        send_message("login_otp", PHONE, {"otp": "937415"})
+    with pytest.raises(InvalidMessage) as from_check:
+        check_message("login_otp", "not a number", {"otp": "937415"})
+
+    for caught in (from_database, from_check):
+        frames = [entry.frame for entry in caught.traceback if "django_etelecom" in str(entry.path)]
+        ours = [frame.f_locals for frame in frames if "test_send" not in str(frame.code.path)]
+        assert ours
+        assert "937415" not in repr(ours)
+
+
+# Bad input: everything is told at once, nothing is written, nothing is sent
+
+
+def test_send__all_faults_at_once(scripted, order_template):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message(
+            "order_confirmation",
+            "12",
+            {"customer_name": "", "amount": 1.5, "surprise": "x"},
+            route="nowhere",
+            idempotency_key="",
+            expires_at=timezone.now() - timedelta(days=1),
+            metadata={"a": float("nan")},
+        )
+
+    assert set(caught.value.message_dict) == {
+        "to",
+        "route",
+        "params.customer_name",
+        "params.order_code",
+        "params.amount",
+        "params.delivery_date",
+        "params.surprise",
+        "idempotency_key",
+        "expires_at",
+        "metadata",
+    }
+    assert not MessageLog.objects.exists()
+    assert scripted.sent == []
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["nowhere", "", "a" * 10_000_000, "nul\0", "lone \ud800", None, 7, "LOGIN_OTP", b"login_otp"],
+    ids=["unknown", "blank", "10 MB", "NUL", "surrogate", "None", "integer", "case", "bytes"],
+)
+def test_send__unknown_template_raises(scripted, otp_template, template):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message(template, PHONE, {"otp": "123456"})
+
+    assert list(caught.value.message_dict) == ["template"]
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "route",
+    ["nowhere", "a" * 10_000_000, "nul\0", "lone \ud800", 7, "SMS ONLY"],
+    ids=["unknown", "10 MB", "NUL", "surrogate", "integer", "case"],
+)
+def test_send__unknown_route_raises(scripted, otp_template, route):
+    RouteRule.objects.create(name="SMS only", channels=["3"])
+
+    with pytest.raises(InvalidMessage) as caught:
+        send_message("login_otp", PHONE, {"otp": "123456"}, route=route)
+
+    assert list(caught.value.message_dict) == ["route"]
+
+
+@pytest.mark.parametrize("params", [[("otp", "1")], "otp=1", 7, {1: "x"}])
+def test_send__params_that_are_no_mapping_of_names_raise(scripted, otp_template, params):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message("login_otp", PHONE, params)
+
+    assert "params" in caught.value.message_dict
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{"a": object()}, [1], {"a": "\0"}, {"a": "\ud800"}, {"a": "x" * 20_000}, {1.5: {2: set()}}],
+)
+def test_send__metadata_that_cannot_be_stored_raises(scripted, otp_template, metadata):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message("login_otp", PHONE, {"otp": "123456"}, metadata=metadata)
+
+    assert list(caught.value.message_dict) == ["metadata"]
+
+
+@pytest.mark.parametrize("expires_at", [timezone.now().replace(tzinfo=None), "tomorrow", 60])
+def test_send__expiry_that_is_no_instant_raises(scripted, otp_template, expires_at):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message("login_otp", PHONE, {"otp": "123456"}, expires_at=expires_at)
+
+    assert list(caught.value.message_dict) == ["expires_at"]
+
+
+@pytest.mark.parametrize("key", [7, "k" * 256, b"key"])
+def test_send__idempotency_key_that_is_no_short_text_raises(scripted, otp_template, key):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message("login_otp", PHONE, {"otp": "123456"}, idempotency_key=key)
+
+    assert list(caught.value.message_dict) == ["idempotency_key"]
+
+
+def test_send__inactive_template_raises(scripted, otp_template):
+    MessageTemplate.objects.update(is_active=False)
+
+    with pytest.raises(InvalidMessage, match="not active"):
+        send_message(otp_template, PHONE, {"otp": "123456"})
+
+
+def test_send__deleted_template_raises(scripted, otp_template):
+    MessageTemplate.objects.all().delete()
+
+    with pytest.raises(InvalidMessage) as caught:
+        send_message(otp_template, PHONE, {"otp": "123456"})
+
+    assert list(caught.value.message_dict) == ["template"]
+
+
+@pytest.mark.parametrize("template", ["login_otp", MessageTemplate(code="unsaved")])
+def test_send__account_that_does_not_exist_raises(scripted, otp_template, template):
+    MessageTemplate.objects.update(account="shop")
+
+    with pytest.raises((ImproperlyConfigured, InvalidMessage)):
+        send_message(template, PHONE, {"otp": "123456"})
+
+    assert not MessageLog.objects.exists()
+
+
+# Routes
+
+
+@committing
+def test_send__route_of_the_message_beats_that_of_the_template(scripted, otp_template):
+    sms = RouteRule.objects.create(name="SMS only", channels=["3"])
+    call = RouteRule.objects.create(name="Call only", channels=["2"])
+    MessageTemplate.objects.update(route=call)
+
+    own = send_message("login_otp", PHONE, {"otp": "1"})
+    by_name = send_message("login_otp", PHONE, {"otp": "1"}, route="SMS only")
+    by_rule = send_message("login_otp", PHONE, {"otp": "1"}, route=sms)
+
+    assert [own.channels, by_name.channels, by_rule.channels] == [["2"], ["3"], ["3"]]
+    assert [own.requested_route, by_name.requested_route] == ["", "SMS only"]
+
+
+def test_send__without_any_route_raises(scripted, otp_template):
+    RouteRule.objects.all().delete()
+
+    with pytest.raises(InvalidMessage) as caught:
+        send_message("login_otp", PHONE, {"otp": "123456"})
+
+    assert list(caught.value.message_dict) == ["route"]
+
+
+# Idempotency
+
+
+@committing
+def test_send__same_key_and_content_returns_the_first_row(scripted, otp_template):
+    first = send_message("login_otp", PHONE, {"otp": "123456"}, idempotency_key="order-1")
+    second = send_message("login_otp", "+84912345678", {"otp": "123456"}, idempotency_key="order-1")
+
+    assert second == first
+    assert len(scripted.sent) == 1
+
+
+@committing
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"to": "0912345679"},
+        {"params": {"otp": "654321"}},
+        {"route": "SMS only"},
+        {"template": "other_otp"},
+    ],
+)
+def test_send__same_key_for_other_content_conflicts(scripted, otp_template, changed):
+    RouteRule.objects.create(name="SMS only", channels=["3"])
+    other = MessageTemplate.objects.create(code="other_otp", category="otp")
+    other.parameters.create(name="otp", kind="otp")
+    content = {"template": "login_otp", "to": PHONE, "params": {"otp": "123456"}}
+    send_message(**content, idempotency_key="key")
+
+    with pytest.raises(IdempotencyConflict):
+        send_message(**{**content, **changed}, idempotency_key="key")
+
+    assert len(scripted.sent) == 1
+
+
+@committing
+def test_send__keys_differ_by_case_and_by_account(scripted, otp_template, settings):
+    accounts = settings.ETELECOM["ACCOUNTS"]
+    settings.ETELECOM = {"ACCOUNTS": {**accounts, "second": accounts["default"]}}
+    send_message("login_otp", PHONE, {"otp": "1"}, idempotency_key="Key")
+    send_message("login_otp", PHONE, {"otp": "1"}, idempotency_key="key")
+    MessageTemplate.objects.update(account="second")
+    send_message("login_otp", PHONE, {"otp": "1"}, idempotency_key="key")
+
+    assert len(scripted.sent) == 3
+
+
+@committing
+def test_send__key_is_spent_by_not_sent(scripted, otp_template):
+    scripted.answer = staticmethod(lambda outgoing: SendResult(outcome=Outcome.NOT_SENT))
+    first = send_message("login_otp", PHONE, {"otp": "1"}, idempotency_key="key")
+    second = send_message("login_otp", PHONE, {"otp": "1"}, idempotency_key="key")
+
+    assert first.status == second.status == "not_sent"
+    assert len(scripted.sent) == 1
+
+
+@committing
+def test_send__taken_key_does_not_break_the_callers_transaction(scripted, otp_template):
+    first = send_message("login_otp", PHONE, {"otp": "1"}, idempotency_key="key")
+
+    with transaction.atomic():
+        second = send_message("login_otp", PHONE, {"otp": "1"}, idempotency_key="key")
+        RouteRule.objects.create(name="after", channels=["3"])
+
+    assert second == first
+    assert RouteRule.objects.filter(name="after").exists()
+
+
+@committing
+def test_send__key_survives_rotation_of_the_secret_key(scripted, otp_template, settings):
+    first = send_message("login_otp", PHONE, {"otp": "1"}, idempotency_key="key")
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "rotated"
+
+    assert send_message("login_otp", PHONE, {"otp": "1"}, idempotency_key="key") == first
+
+
+@committing
+def test_send__one_key_in_many_threads_sends_once(live, otp_template):
+    barrier = threading.Barrier(8)
+    messages, errors = [], []
+
+    def send():
+        try:
+            barrier.wait()
+            messages.append(
+                send_message("login_otp", PHONE, {"otp": "123456"}, idempotency_key="key")
+            )
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    assert len({message.pk for message in messages}) == 1
+    assert len(live.receipts) == 1
+
+
+@committing
+def test_send__row_that_cannot_be_written_raises_and_sends_nothing(scripted, otp_template):
+    nobody = type("User", (), {"pk": 10**6})
+
+    with pytest.raises(IntegrityError):
+        send_message(otp_template, PHONE, {"otp": "1"}, sent_by=nobody)
+
+    assert scripted.sent == []
