@@ -1,3 +1,3 @@
-"""Send template messages through eTelecom's OmniMessage gateway; `services.py` is where to start."""
+"""Template messages through eTelecom's OmniMessage gateway; start at `services.py`."""
 
 __version__ = "0.1.0"

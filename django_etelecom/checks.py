@@ -61,9 +61,7 @@ def check_settings(
 
 
 def _unknown(name: str, sentence: str, known: frozenset[str]) -> CheckMessage:
-    return Warning(
-        sentence, hint=f"Known are {', '.join(sorted(known))}.", id="etelecom.W002"
-    )
+    return Warning(sentence, hint=f"Known are {', '.join(sorted(known))}.", id="etelecom.W002")
 
 
 def _check_account(alias: str) -> list[CheckMessage]:

@@ -86,7 +86,11 @@ class Settings:
             return f"ROUTERULE_FORMAT of account '{alias}' is 'string', 'list' or None."
         for name, seconds in DEFAULT_SECONDS.items():
             value = entry.get(name, seconds)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 3600:
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not 0 < value < 3600
+            ):
                 return f"{name} of account '{alias}' is a number of seconds above 0 and below 3600."
         return Account(
             alias=alias,

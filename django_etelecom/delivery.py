@@ -67,9 +67,7 @@ def _attempt(message: MessageLog, outgoing: Outgoing) -> SendResult:
             failure_detail=type(error).__name__,
             interrupt=_bare(error) if stop else None,
         )
-    return redacted(
-        result, Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal()))
-    )
+    return redacted(result, Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal())))
 
 
 def redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResult:
@@ -80,7 +78,10 @@ def redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResult
         provider_message_id=clean_text(result.provider_message_id, 100),
         # A status of the provider's table is no echo, even where a PIN looks like it.
         provider_status=clean_text(
-            result.provider_status if understood else mask_text(result.provider_status, secrets.reveal()), 50
+            result.provider_status
+            if understood
+            else mask_text(result.provider_status, secrets.reveal()),
+            50,
         ),
         provider_detail=clean_text(mask_text(result.provider_detail, secrets.reveal()), 500),
         failure_detail=clean_text(mask_text(result.failure_detail, secrets.reveal()), 255),

@@ -111,7 +111,9 @@ def prepare(
     recipient = _collect(faults, lambda: phone.normalize(to))
     chosen = _collect(faults, lambda: _route(route, plan))
     # What cannot be told without the template is left for the next try.
-    wire = plan and _collect(faults, lambda: plan.schema.bind({} if params.reveal() is None else params.reveal()))
+    wire = plan and _collect(
+        faults, lambda: plan.schema.bind({} if params.reveal() is None else params.reveal())
+    )
     digest_of_key = _collect(faults, lambda: _idempotency_digest(idempotency_key))
     expires = _collect(faults, lambda: _expiry(expires_at))
     kept = _collect(faults, lambda: _metadata(metadata))

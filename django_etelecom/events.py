@@ -100,5 +100,7 @@ def _log(message: MessageLog, event: MessageEvent) -> None:
         mask(message.recipient),
         message.template_code,
         message.status,
-        f" ({event.reason}: {event.failure_detail or event.provider_detail})" if event.reason else "",
+        f" ({event.reason}: {event.failure_detail or event.provider_detail})"
+        if event.reason
+        else "",
     )

@@ -20,7 +20,9 @@ class InvalidMessage(EtelecomError, ValidationError):
     """
 
     def __init__(self, faults: Mapping[str, Sequence[str]]) -> None:
-        ValidationError.__init__(self, {name: list(sentences) for name, sentences in faults.items()})
+        ValidationError.__init__(
+            self, {name: list(sentences) for name, sentences in faults.items()}
+        )
 
 
 class SendBlocked(EtelecomError):

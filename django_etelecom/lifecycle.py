@@ -72,9 +72,7 @@ def sweep() -> int:
     lapsed = Q(lease_expires_at__lt=DatabaseNow())
     return _sweep(
         Q(status=Status.SENDING) & lapsed, to=Status.UNKNOWN, reason=Reason.LAPSED
-    ) + _sweep(
-        Q(status=Status.QUEUED) & lapsed, to=Status.NOT_SENT, reason=Reason.NEVER_CLAIMED
-    )
+    ) + _sweep(Q(status=Status.QUEUED) & lapsed, to=Status.NOT_SENT, reason=Reason.NEVER_CLAIMED)
 
 
 def _sweep(due: Q, *, to: Status, reason: Reason) -> int:

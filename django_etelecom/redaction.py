@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import re
+import string
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -25,12 +26,24 @@ SHORT = 4
 
 # Words of the wire: their values are the provider's own, and no short secret eats them.
 _WIRE_WORDS = frozenset(
-    {"status", "idomnimess", "errorcode", "channel", "mtcount", "telcoid", "ischarged", "duration"}
+    {
+        "status",
+        "idomnimess",
+        "errorcode",
+        "channel",
+        "mtcount",
+        "quantity",
+        "telcoid",
+        "ischarged",
+        "ischargedzns",
+        "duration",
+    }
 )
 _ECHO_WORD = "listparam"
 
+# A wire word and its value in text that is almost JSON.
 _WIRE_PAIR = re.compile(
-    r'"\s*(?:status|id_?omni_?mess|error_?code|channel|mt_?count|telco_?id|is_?charged\w*|duration)'
+    rf'"\s*(?:{"|".join("_?".join(word) for word in sorted(_WIRE_WORDS))})'
     r'\s*"\s*:\s*(?:"[^"]*"|[^",}\s]*)',
     re.IGNORECASE,
 )
@@ -38,17 +51,17 @@ _WIRE_PAIR = re.compile(
 # The echo of our parameters, also as the provider's documentation prints it: an object in quotes
 # whose own quotes are not escaped, up to the quote that closes it or to the end of a cut text.
 _ECHO = re.compile(
-    r'(list_?param\\?"?\s*[:=]\s*)(?:\\?"\s*\{.*?\}\s*\\?"|\{[^{}]*\}|\\?"\s*\{.*|\{.*)',
+    r'(list_?param\\?["\']?\s*[:=]\s*)(?:\\?"\s*\{.*?\}\s*\\?"|\{[^{}]*\}|\\?"\s*\{.*|\{.*)',
     re.IGNORECASE | re.DOTALL,
 )
 
-_ESCAPE = re.compile(
-    r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)"
-    r"|(?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?)"
-    r"|(?P<backslash>(?:\\u[0-9A-Fa-f]{4})+|\\x[0-9A-Fa-f]{2}|\\[\"'\\/bfnrt])"
-)
-_ESCAPE_CUT_OFF = re.compile(r"(?:%[0-9A-Fa-f]?|&\#?\w{0,30}|\\(?:[ux]\w{0,3})?)\Z")
+_PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?")
+_BACKSLASH = re.compile(r"(?:\\u[0-9A-Fa-f]{4})+|\\x[0-9A-Fa-f]{2}|\\[\"'\\/bfnrt]")
+_ESCAPE_CUT_OFF = re.compile(r"(?:%[0-9A-Fa-f]?|&#?\w{0,30}|\\(?:[ux]\w{0,3})?)\Z")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s.\-‐-―]{1,3}(?=\d)")
+
+_BASE64_ALPHABET = frozenset(string.ascii_letters + string.digits + "+/-_")
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -298,16 +311,26 @@ def _spans(text: str, needles: Sequence[_Needle], *, may_be_cut: bool) -> Iterat
 
 
 def _views(text: str) -> Iterator[_View]:
-    """Read the text as it is, unescaped once and twice, and each of these with digits joined."""
-    view: _View | None = _View(text, [(at, at + 1) for at in range(len(text))])
-    for _level in range(3):
-        if view is None:
-            return
-        yield view
-        joined = _rewritten(view, _BETWEEN_DIGITS, lambda _match: "")
-        if joined is not None:
-            yield joined
-        view = _rewritten(view, _ESCAPE, _unescaped)
+    """Read the text as it is and with up to two layers of escapes undone, in every order.
+
+    One kind of escape at a time: a secret may itself look like an escape of another kind. Each
+    reading comes a second time with the digits joined that stand apart in it.
+    """
+    layer = [_View(text, [(at, at + 1) for at in range(len(text))])]
+    known = {text}
+    for _layer in range(3):
+        deeper: list[_View] = []
+        for view in layer:
+            yield view
+            joined = _rewritten(view, _BETWEEN_DIGITS, lambda _match: "")
+            if joined is not None:
+                yield joined
+            for pattern, unescaped in _ESCAPES:
+                inner = _rewritten(view, pattern, unescaped)
+                if inner is not None and inner.text not in known:
+                    known.add(inner.text)
+                    deeper.append(inner)
+        layer = deeper
 
 
 def _rewritten(
@@ -330,18 +353,29 @@ def _rewritten(
     return _View("".join((*pieces, view.text[position:])), [*spans, *view.spans[position:]])
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _unescaped_percent(match: re.Match[str]) -> str:
+    return unquote(match.group(), errors="replace")
+
+
+def _unescaped_entity(match: re.Match[str]) -> str:
+    return html.unescape(match.group())
+
+
+def _unescaped_backslash(match: re.Match[str]) -> str:
     escape = match.group()
-    if escape.startswith("%"):
-        return unquote(escape, errors="replace")
-    if escape.startswith("&"):
-        return html.unescape(escape)
     if escape.startswith("\\x"):
         return chr(int(escape.removeprefix("\\x"), base=16))
     if escape == "\\'":
         return "'"
     unescaped: str = json.loads(f'"{escape}"')
     return unescaped
+
+
+_ESCAPES = (
+    (_PERCENT, _unescaped_percent),
+    (_ENTITY, _unescaped_entity),
+    (_BACKSLASH, _unescaped_backslash),
+)
 
 
 def _occurrences(text: str, needle: _Needle) -> Iterator[tuple[int, int]]:
@@ -359,9 +393,9 @@ def _occurrences(text: str, needle: _Needle) -> Iterator[tuple[int, int]]:
 
 def _widened(text: str, start: int, end: int) -> tuple[int, int]:
     """Take in the characters of base64 on either side, which hold some of the secret's bits."""
-    if text[start - 1 : start].isalnum():
-        start -= 1
-    return start, end + (text[end : end + 1].isalnum())
+    before = text[start - 1 : start] in _BASE64_ALPHABET
+    after = text[end : end + 1] in _BASE64_ALPHABET
+    return start - before, end + after
 
 
 def _cut_off(text: str, needles: Iterable[_Needle]) -> Iterator[int]:

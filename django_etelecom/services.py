@@ -102,7 +102,9 @@ def _send(draft: Draft, *, sent_by: Any = None, resend_of: MessageLog | None = N
     return message
 
 
-def _row(draft: Draft, *, at_commit: bool, sent_by: Any, resend_of: MessageLog | None) -> MessageLog:
+def _row(
+    draft: Draft, *, at_commit: bool, sent_by: Any, resend_of: MessageLog | None
+) -> MessageLog:
     now = timezone.now()
     lease = lifecycle.BIRTH_LEASE if at_commit else lifecycle.lease(draft.backend.account)
     default_expiry = DatabaseNow() + settings.expires_after(draft.template.category)

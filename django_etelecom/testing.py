@@ -47,7 +47,7 @@ def sent_messages(*, etelecom: dict[str, Any] | None = None) -> Iterator[list[Se
 
 @contextlib.contextmanager
 def committing_inside_testcase(database: str) -> Iterator[None]:
-    """Run on-commit callbacks wherever nothing but the `TestCase` itself holds a transaction open."""
+    """Run on-commit callbacks as soon as only the `TestCase` itself holds a transaction open."""
     connection = transaction.get_connection(database)
 
     def then_commit(original: Callable[..., None]) -> Callable[..., None]:

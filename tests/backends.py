@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-from django_etelecom.backends.base import BaseBackend, Outgoing
 from django_etelecom.client.protocol import Outcome, SendResult
+
+from django_etelecom.backends.base import BaseBackend, Outgoing
 
 
 def accepted(outgoing: Outgoing) -> SendResult:

@@ -16,9 +16,7 @@ def test_check__tells_what_would_be_sent(scripted, order_template, order_params)
     assert check.template == "order_confirmation"
     assert check.recipient == "84912345678"
     assert check.channels == ("1", "3")
-    assert check.text == (
-        "Dear Nguyễn Văn An, order DH-1024 of 150000 VND comes on 24/12/2026."
-    )
+    assert check.text == ("Dear Nguyễn Văn An, order DH-1024 of 150000 VND comes on 24/12/2026.")
     assert check.wire == {
         "phonenumber": "84912345678",
         "routerule": "1,3",
@@ -90,9 +88,7 @@ def test_resend__with_changes(scripted, order_template, order_params):
     RouteRule.objects.create(name="SMS only", channels=["3"])
     first = send_message("order_confirmation", PHONE, order_params)
 
-    second = resend_message(
-        first, to="0912345679", params={"order_code": "DH-2"}, route="SMS only"
-    )
+    second = resend_message(first, to="0912345679", params={"order_code": "DH-2"}, route="SMS only")
 
     assert second.recipient == "84912345679"
     assert second.params == {**first.params, "order_code": "DH-2"}

@@ -4,10 +4,10 @@ import logging
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
+from django_etelecom.client.protocol import Outcome, SendResult
 
 from django_etelecom import delivery, events
 from django_etelecom.client.codes import Failure
-from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.models import MessageEvent, MessageLog
 from django_etelecom.services import send_message
 from tests.test_send import in_thread
@@ -115,9 +115,7 @@ def test_record__database_that_stays_away_is_told_at_critical(
     assert MessageLog.objects.get().status == "sending"
 
 
-def test_record__inside_a_transaction_is_tried_once(
-    scripted, otp_template, monkeypatch, caplog
-):
+def test_record__inside_a_transaction_is_tried_once(scripted, otp_template, monkeypatch, caplog):
     tries = []
 
     def gone(message, result):

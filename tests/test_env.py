@@ -85,5 +85,7 @@ def test_account__bad_url_raises_without_showing_the_password(url, value):
         env.account()
 
     assert "canary-password" not in str(caught.value)
-    ours = [entry.frame.f_locals for entry in caught.traceback if "django_etelecom" in str(entry.path)]
+    ours = [
+        entry.frame.f_locals for entry in caught.traceback if "django_etelecom" in str(entry.path)
+    ]
     assert "canary-password" not in repr(ours[1:])

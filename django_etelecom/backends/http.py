@@ -3,7 +3,8 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from ..client import protocol
-from ..client.transport import Transport, check_url
+from ..client.opaque import Opaque
+from ..client.transport import Transport, check_url, send_result
 from ..conf import Account
 from .base import BaseBackend, Outgoing
 
@@ -33,11 +34,11 @@ class HTTPBackend(BaseBackend):
             phone_number=outgoing.recipient,
             channels=outgoing.channels,
             template_code=outgoing.template_code,
-            list_param=outgoing.wire,
+            list_param=Opaque(outgoing.wire.reveal()),
             base_url=self.account.base_url,
             routerule_format=self.account.routerule_format,
         )
-        return protocol.send_result(self._transport.post(self._send_url, body))
+        return send_result(self._transport.post(self._send_url, body))
 
     def close(self) -> None:
         self._transport.close()

@@ -32,5 +32,8 @@ class DatabaseNow(Func):
     ) -> tuple[str, Any]:
         # Microseconds as Django writes them; SQLite compares instants as text.
         return self.as_sql(
-            compiler, connection, template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW')", **context
+            compiler,
+            connection,
+            template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW')",
+            **context,
         )

@@ -37,7 +37,10 @@ class Reason(models.TextChoices):
     """Why a message is rejected, unknown or not sent."""
 
     # The provider refused it.
-    CREDENTIALS = Refusal.CREDENTIALS, _("The provider refused the account's user name or password.")
+    CREDENTIALS = (
+        Refusal.CREDENTIALS,
+        _("The provider refused the account's user name or password."),
+    )
     ADDRESS = Refusal.ADDRESS, _("The provider does not let this server's address in.")
     PHONE_NUMBER = Refusal.PHONE_NUMBER, _("The provider does not take this phone number.")
     PARAMETER = Refusal.PARAMETER, _("The provider does not take the form of a parameter.")
@@ -47,8 +50,14 @@ class Reason(models.TextChoices):
     CHANNEL = Refusal.CHANNEL, _("A channel of the route is not set up at the provider.")
     # No connection: nothing left.
     NAME_RESOLUTION = Failure.NAME_RESOLUTION, _("The provider's host name could not be resolved.")
-    CONNECTION_REFUSED = Failure.CONNECTION_REFUSED, _("The provider's server refused the connection.")
-    CONNECT_TIMEOUT = Failure.CONNECT_TIMEOUT, _("The provider's server could not be reached in time.")
+    CONNECTION_REFUSED = (
+        Failure.CONNECTION_REFUSED,
+        _("The provider's server refused the connection."),
+    )
+    CONNECT_TIMEOUT = (
+        Failure.CONNECT_TIMEOUT,
+        _("The provider's server could not be reached in time."),
+    )
     CONNECT_FAILED = Failure.CONNECT_FAILED, _("The provider's server could not be reached.")
     TLS_FAILED = Failure.TLS_FAILED, _("No secure connection to the provider could be made.")
     # The request may have left.
@@ -76,7 +85,10 @@ class MessageLog(models.Model):
 
     public_id = models.UUIDField(_("public id"), default=uuid.uuid4, unique=True, editable=False)
     template = models.ForeignKey(
-        MessageTemplate, verbose_name=_("template"), on_delete=models.PROTECT, related_name="messages"
+        MessageTemplate,
+        verbose_name=_("template"),
+        on_delete=models.PROTECT,
+        related_name="messages",
     )
     template_code = models.CharField(_("template code"), max_length=100)
     account = models.CharField(_("account"), max_length=50)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
 
@@ -23,11 +23,11 @@ def validate_channels(channels: object) -> None:
         ValidationError: it is anything else.
     """
     if not isinstance(channels, list) or not channels:
-        raise ValidationError(_("Choose at least one channel, as a list such as [\"1\", \"3\"]."))
+        raise ValidationError(_('Choose at least one channel, as a list such as ["1", "3"].'))
     unknown = [channel for channel in channels if channel not in Channel.values]
     if unknown:
         raise ValidationError(
-            _("%(channel)s is not a channel; channels are \"1\" (ZNS), \"2\" (call) and \"3\" (SMS)."),
+            _('%(channel)s is not a channel; channels are "1" (ZNS), "2" (call) and "3" (SMS).'),
             params={"channel": repr(unknown[0])[:40]},
         )
     if len(set(channels)) < len(channels):
@@ -77,15 +77,15 @@ class RouteRule(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, **kwargs: Any) -> None:
+        """Save the rule; a new default takes the place of the old one."""
+        database = kwargs.setdefault("using", router.db_for_write(type(self), instance=self))
+        with transaction.atomic(using=database, savepoint=False):
+            if self.is_default:
+                others = type(self).objects.using(database).exclude(pk=self.pk)
+                others.filter(is_default=True).update(is_default=False)
+            super().save(**kwargs)
+
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
         # A second default is no fault: saving it ends the first.
         super().validate_constraints(exclude={*(exclude or ()), "only_default"})
-
-    def save(self, **kwargs: Any) -> None:
-        """Save the rule; a new default takes the place of the old one."""
-        with transaction.atomic(using=kwargs.get("using"), savepoint=False):
-            if self.is_default:
-                type(self).objects.using(kwargs.get("using")).exclude(pk=self.pk).filter(
-                    is_default=True
-                ).update(is_default=False)
-            super().save(**kwargs)

@@ -149,11 +149,11 @@ class Gateway:
     def _report(self, fields: dict[str, Any]) -> Reply:
         if not self._let_in(fields):
             return Reply(plain("Unauthorized", 401))
-        provider_message_id = str(fields.get("idOmniMess"))
-        message = self._messages.get(provider_message_id)
-        if message is None:
+        provider_message_id = fields.get("idOmniMess")
+        if not isinstance(provider_message_id, str) or provider_message_id not in self._messages:
             # An assumption: what the gateway says to an id that it does not know is not documented.
             return Reply(Verdict("-1", "idOmniMess not found").answer())
+        message = self._messages[provider_message_id]
         reports = message.reports
         report = reports[min(next(message.asks), len(reports) - 1)]
         return Reply(Answer(_report_body(message, report)), provider_message_id=provider_message_id)
@@ -213,7 +213,7 @@ def _pack(body: bytes, packing: Packing) -> Answer:
             return Answer(body)
         case Packing.BEHIND_MEGABYTES:
             return Answer(b" " * HUGE_BODY_BYTES + body)
-        case Packing.GZIP_BOMB:
+        case _:
             headers = (("Content-Encoding", "gzip"),)
             return Answer(_bomb() + gzip.compress(body), headers=headers)
 

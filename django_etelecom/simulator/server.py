@@ -10,6 +10,7 @@ import ssl
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -118,7 +119,8 @@ class Simulator:
         self.gateway = Gateway(credentials)
         self._on_receipt = on_receipt
         self._receipts: list[Receipt] = []
-        self._receipts_lock = threading.Lock()
+        # Reentrant, so that `on_receipt` may look at the receipts.
+        self._receipts_lock = threading.RLock()
         self._numbers = itertools.count(1)
         self._server: _Server | None = None
         self._base_url = ""
@@ -247,8 +249,8 @@ class _Server(socketserver.ThreadingTCPServer):
         return f"{'https' if self.simulator.tls else 'http'}://{host}:{port}"
 
     def serve_in_thread(self) -> None:
-        # The interval is also the longest that end() waits for this thread.
-        self._accepting = threading.Thread(target=self.serve_forever, args=(0.05,))
+        # Seconds between two looks for end(), which waits as long for this thread.
+        self._accepting = threading.Thread(target=self.serve_forever, args=(0.01,))
         self._accepting.start()
 
     def end(self) -> None:
@@ -299,7 +301,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._hang()
             case Fault.TRICKLE:
                 self._trickle()
-            case Fault.RESET_BEFORE_READING | Fault.RESET_AFTER_READING:
+            case _:
+                # Either reset: to the client they differ in nothing, the one just left no receipt.
                 self._reset()
 
     def do_other(self) -> None:
@@ -355,9 +358,8 @@ class _Handler(BaseHTTPRequestHandler):
             b"Content-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n" % TRICKLED_LENGTH
         )
-        for _ in range(int(simulator.hang_seconds / simulator.trickle_seconds)):
-            if simulator.stopping.wait(simulator.trickle_seconds):
-                return
+        ends_at = time.monotonic() + simulator.hang_seconds
+        while time.monotonic() < ends_at and not simulator.stopping.wait(simulator.trickle_seconds):
             self.connection.sendall(b" ")
 
     def _reset(self) -> None:

@@ -25,9 +25,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--route", help="The name of a route rule.")
         parser.add_argument("--key", dest="idempotency_key", help="An idempotency key.")
-        parser.add_argument(
-            "--check", action="store_true", help="Only show what would be sent."
-        )
+        parser.add_argument("--check", action="store_true", help="Only show what would be sent.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         template, to, route = options["template"], options["to"], options["route"]

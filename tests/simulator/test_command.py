@@ -127,7 +127,7 @@ def test_command__port_that_does_not_exist_is_told():
 
 
 def test_command__as_a_process_ends_cleanly():
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     command = [sys.executable, "-m", "django", "etelecom_simulator", "--port", "0", "--quiet"]
 
     with subprocess.Popen(

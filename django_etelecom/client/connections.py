@@ -1,0 +1,209 @@
+"""Connections that know how far an exchange has come and when it must end.
+
+urllib3 and http.client do the HTTP. What is changed: a connection dials by itself only before the
+request, every read and write takes from one budget of time and bytes, and the moment in which the
+first byte may leave is on record.
+"""
+
+import contextvars
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from .codes import Failure
+
+MAX_IDLE = 4.0
+"""Seconds for which a kept connection is trusted; a server's close may be on its way after that."""
+
+MAX_RECEIVED = 256 * 1024
+"""Bytes of one answer, headers and framing included; TLS's own are not counted."""
+
+OUR_HEADERS = frozenset(
+    {"accept-encoding", "content-length", "content-type", "host", "user-agent"}
+)
+"""All that we say; tracing tools like to add headers of their own to every request."""
+
+
+class OutOfTime(OSError):
+    """The time for the exchange has passed."""
+
+
+class TooMuch(OSError):
+    """The peer sent more than any answer has."""
+
+
+class Exchange:
+    """One request and its answer: how far it has come, and what is left to it."""
+
+    def __init__(self, *, connect_timeout: float, timeout: float) -> None:
+        now = time.monotonic()
+        self.deadline = now + timeout
+        self.connect_deadline = min(now + connect_timeout, self.deadline)
+        self.received = 0
+        self.sent = False
+        """Whether a byte of the request may have left."""
+        self.failure = Failure.INTERNAL_ERROR
+        """What it is called if it fails at this point, before a byte left."""
+
+    def time_left(self) -> float:
+        """Return the seconds left; raise `OutOfTime` where there are none."""
+        return self._left(self.deadline if self.sent else self.connect_deadline)
+
+    def is_out_of_time(self) -> bool:
+        return time.monotonic() >= (self.deadline if self.sent else self.connect_deadline)
+
+    def count(self, received: int) -> int:
+        self.received += received
+        if self.received > MAX_RECEIVED:
+            raise TooMuch(f"more than {MAX_RECEIVED} bytes")
+        return received
+
+    @staticmethod
+    def _left(deadline: float) -> float:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise OutOfTime("the time has passed")
+        return left
+
+
+current: contextvars.ContextVar[Exchange] = contextvars.ContextVar("exchange")
+"""The exchange of this thread; by it no signature of a library has to carry ours."""
+
+
+class LimitedSocket(socket.socket):
+    """A plain socket whose every read and write is bounded by the exchange."""
+
+    def recv_into(self, *args: Any) -> int:
+        exchange = current.get()
+        self.settimeout(exchange.time_left())
+        return exchange.count(super().recv_into(*args))
+
+    def sendall(self, *args: Any) -> None:
+        # The timeout of a socket bounds a whole sendall.
+        self.settimeout(current.get().time_left())
+        super().sendall(*args)
+
+
+class LimitedTLSSocket(ssl.SSLSocket):
+    """A TLS socket whose every read and write is bounded by the exchange."""
+
+    def recv_into(self, *args: Any) -> int:
+        exchange = current.get()
+        self.settimeout(exchange.time_left())
+        return exchange.count(super().recv_into(*args))
+
+    def send(self, *args: Any) -> int:
+        self.settimeout(current.get().time_left())
+        return super().send(*args)
+
+
+class _KnowingConnection(HTTPConnection):
+    # Never dial again by itself: what looks closed may have carried the request away.
+    auto_open = 0
+    # A global debuglevel would print bodies.
+    debuglevel = 0
+
+    _last_used = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        return super().is_connected and time.monotonic() - self._last_used < MAX_IDLE
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.is_closed:
+            self.connect()
+        super().request(*args, **kwargs)
+
+    def send(self, *args: Any) -> None:
+        current.get().sent = True
+        super().send(*args)
+
+    def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+        self._last_used = time.monotonic()
+        return super().getresponse(*args, **kwargs)
+
+    def putheader(self, header: Any, *values: Any) -> None:
+        if str(header).lower() in OUR_HEADERS:
+            super().putheader(header, *values)
+
+    def _new_conn(self) -> socket.socket:
+        exchange = current.get()
+        exchange.failure = Failure.NAME_RESOLUTION
+        addresses = _resolved(self._dns_host, self.port, exchange.time_left())
+        exchange.failure = Failure.CONNECT_FAILED
+        for position, (family, kind, protocol, _name, address) in enumerate(addresses):
+            connection = LimitedSocket(family, kind, protocol)
+            try:
+                # The other addresses get their share of the time.
+                connection.settimeout(exchange.time_left() / (len(addresses) - position))
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.connect(address)
+            except OSError as error:
+                connection.close()
+                exchange.failure = _dialling_failure(error)
+                if position == len(addresses) - 1:
+                    raise
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                exchange.failure = Failure.TLS_FAILED
+                # What is left of the time to connect bounds the whole handshake.
+                connection.settimeout(exchange.time_left())
+                return connection
+        raise OSError("the name has no address")
+
+
+class KnowingHTTPConnection(_KnowingConnection):
+    """Plain HTTP, to the loopback."""
+
+
+class KnowingHTTPSConnection(_KnowingConnection, HTTPSConnection):
+    """HTTP over TLS."""
+
+
+class KnowingHTTPPool(HTTPConnectionPool):
+    ConnectionCls = KnowingHTTPConnection
+
+
+class KnowingHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = KnowingHTTPSConnection
+
+
+def _dialling_failure(error: OSError) -> Failure:
+    if isinstance(error, ConnectionRefusedError):
+        return Failure.CONNECTION_REFUSED
+    if isinstance(error, TimeoutError | OutOfTime):
+        return Failure.CONNECT_TIMEOUT
+    return Failure.CONNECT_FAILED
+
+
+def _resolved(host: str, port: int, seconds: float) -> list[Any]:
+    """Return `getaddrinfo`'s answer, waiting no longer than `seconds` for it."""
+    answer: list[Callable[[], list[Any]]] = []
+
+    def resolve() -> None:
+        try:
+            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            answer.append(lambda error=error: _raise(error))  # type: ignore[misc]
+        else:
+            answer.append(lambda: addresses)
+
+    # The system's resolver knows no timeout; a thread that hangs in it is left behind.
+    thread = threading.Thread(target=resolve, name="etelecom-resolver", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not answer:
+        raise OutOfTime("the name was not resolved in time")
+    return answer[0]()
+
+
+def _raise(error: OSError) -> list[Any]:
+    raise error
