@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -110,14 +111,12 @@ def prepare(
     plan = _collect(faults, lambda: _plan(template))
     recipient = _collect(faults, lambda: phone.normalize(to))
     chosen = _collect(faults, lambda: _route(route, plan))
-    # What cannot be told without the template is left for the next try.
-    wire = plan and _collect(
-        faults, lambda: plan.schema.bind({} if params.reveal() is None else params.reveal())
-    )
+    # Without the template nothing can be said of them.
+    wire = _collect(faults, lambda: _wire(plan, params)) if plan else None
     digest_of_key = _collect(faults, lambda: _idempotency_digest(idempotency_key))
     expires = _collect(faults, lambda: _expiry(expires_at))
     kept = _collect(faults, lambda: _metadata(metadata))
-    if faults or not (plan and recipient and chosen and wire is not None and kept is not None):
+    if faults or plan is None or recipient is None or chosen is None or wire is None:
         raise InvalidMessage(faults)
     return Draft(
         template=plan,
@@ -128,7 +127,7 @@ def prepare(
         backend=backend_for(plan.account),
         idempotency_digest=digest_of_key,
         expires_at=expires,
-        metadata=kept,
+        metadata=kept or {},
     )
 
 
@@ -142,12 +141,12 @@ def _collect(faults: dict[str, list[str]], check: Callable[[], T]) -> T | None:
 
 def _plan(template: object) -> TemplatePlan:
     if isinstance(template, MessageTemplate):
-        code, lookup = template.code, {"pk": template.pk}
+        code, lookup = template.code, Q(pk=template.pk)
     elif isinstance(template, str):
-        code, lookup = template, {"code": template}
+        code, lookup = template, Q(code=template)
     else:
         raise InvalidMessage({"template": [_("Give the template's code or a MessageTemplate.")]})
-    plan = MessageTemplate.objects.plan(**lookup) if _is_storable(code, 100) else None
+    plan = MessageTemplate.objects.plan(lookup) if _is_storable(code, 100) else None
     # MariaDB finds `abc` for `ABC`.
     if plan is None or (isinstance(template, str) and plan.code != code):
         raise InvalidMessage(
@@ -199,6 +198,10 @@ def _route(route: object, plan: TemplatePlan | None) -> tuple[str, tuple[str, ..
 def _is_storable(text: str, limit: int) -> bool:
     """Tell whether a database could hold the text; asking some for it raises where not."""
     return 0 < len(text) <= limit and clean_text(text, limit) == text
+
+
+def _wire(plan: TemplatePlan, params: Opaque[Any]) -> Wire:
+    return plan.schema.bind({} if params.reveal() is None else params.reveal())
 
 
 def _idempotency_digest(key: object) -> str | None:

@@ -86,7 +86,7 @@ def _event(message: MessageLog, result: SendResult) -> MessageEvent:
         provider_status=result.provider_status,
         provider_detail=result.provider_detail,
         failure_detail=result.failure_detail,
-        payload=result.payload or "",
+        payload=str(result.payload or ""),
         created_at=timezone.now(),
     )
 

@@ -42,7 +42,7 @@ def claim(message: MessageLog, account: Account) -> bool:
             attempts=F("attempts") + 1,
             sent_at=now,
             updated_at=now,
-            lease_expires_at=DatabaseNow() + lease(account),
+            lease_expires_at=DatabaseNow(after=lease(account)),
         )
     )
     if claimed:

@@ -107,7 +107,7 @@ def _row(
 ) -> MessageLog:
     now = timezone.now()
     lease = lifecycle.BIRTH_LEASE if at_commit else lifecycle.lease(draft.backend.account)
-    default_expiry = DatabaseNow() + settings.expires_after(draft.template.category)
+    default_expiry = DatabaseNow(after=settings.expires_after(draft.template.category))
     return MessageLog(
         template_id=draft.template.pk,
         template_code=draft.template.code,
@@ -127,7 +127,7 @@ def _row(
         updated_at=now,
         sent_at=None if at_commit else now,
         expires_at=draft.expires_at or default_expiry,
-        lease_expires_at=DatabaseNow() + lease,
+        lease_expires_at=DatabaseNow(after=lease),
     )
 
 

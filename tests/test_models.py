@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, Q
 
 from django_etelecom.models import MessageEvent, MessageLog, MessageTemplate, RouteRule
 from django_etelecom.models.routes import channel_names
@@ -62,12 +62,19 @@ def test_template__with_history_cannot_be_deleted(otp_template):
 
 
 def test_template__plan_of_none():
-    assert MessageTemplate.objects.plan(code="nowhere") is None
+    assert MessageTemplate.objects.plan(Q(code="nowhere")) is None
 
 
-def test_template__plan_is_one_query(order_template, django_assert_num_queries):
-    with django_assert_num_queries(1):
-        plan = MessageTemplate.objects.plan(code="order_confirmation")
+@pytest.mark.parametrize(("own_route", "queries"), [(True, 1), (False, 2)])
+def test_template__plan_is_one_query_and_one_for_the_default_route(
+    order_template, default_route, django_assert_num_queries, own_route, queries
+):
+    MessageTemplate.objects.update(route=default_route if own_route else None)
+
+    with django_assert_num_queries(queries):
+        plan = MessageTemplate.objects.plan(Q(code="order_confirmation"))
+
+    assert plan.channels == ("1", "3")
 
     assert plan.schema.names == (
         "customer_name",

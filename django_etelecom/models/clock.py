@@ -1,5 +1,6 @@
 """The database's clock: what leases and expiry go by, so that no server's own clock matters."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -8,32 +9,32 @@ from django.db.models.sql.compiler import SQLCompiler
 
 
 class DatabaseNow(Func):
-    """The present instant by the database's clock, in UTC.
+    """The present instant by the database's clock, in UTC, or the one `after` it.
 
     Django's own `Now()` is in the session's time zone on MariaDB, where the columns hold UTC.
     """
 
-    template = "CURRENT_TIMESTAMP"
-    output_field = DateTimeField()  # type: ignore[assignment]  # a Func takes it as a class attribute
+    output_field = DateTimeField()
+
+    def __init__(self, *, after: timedelta = timedelta(0)) -> None:
+        super().__init__(seconds=after.total_seconds())
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
     ) -> tuple[str, Any]:
         # CURRENT_TIMESTAMP stands still inside a transaction.
-        return self.as_sql(compiler, connection, template="STATEMENT_TIMESTAMP()", **context)
+        template = "STATEMENT_TIMESTAMP() + INTERVAL '%(seconds)s seconds'"
+        return self.as_sql(compiler, connection, template=template, **context)
 
     def as_mysql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
     ) -> tuple[str, Any]:
-        return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
+        template = "UTC_TIMESTAMP(6) + INTERVAL %(seconds)s SECOND"
+        return self.as_sql(compiler, connection, template=template, **context)
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
     ) -> tuple[str, Any]:
-        # Microseconds as Django writes them; SQLite compares instants as text.
-        return self.as_sql(
-            compiler,
-            connection,
-            template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW')",
-            **context,
-        )
+        # In the form in which Django writes instants; SQLite compares them as text.
+        template = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW', '%(seconds)s seconds')"
+        return self.as_sql(compiler, connection, template=template, **context)

@@ -1,6 +1,9 @@
 """Templates as the provider registered them, and the schema of their parameters."""
 
+from __future__ import annotations
+
 import dataclasses
+import functools
 import re
 from typing import Any
 
@@ -15,7 +18,7 @@ from .routes import RouteRule
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TemplatePlan:
-    """What one send needs to know of its template, read in one query."""
+    """What one send needs to know of its template."""
 
     pk: int
     code: str
@@ -29,36 +32,51 @@ class TemplatePlan:
 
 
 class TemplateQuerySet(models.QuerySet["MessageTemplate"]):
-    def plan(self, **lookup: Any) -> TemplatePlan | None:
-        """Read template, parameters and route by `code` or `pk`, in one query.
+    def plan(self, which: models.Q) -> TemplatePlan | None:
+        """Read the template that `which` finds with its parameters and its route.
 
-        Returns None where there is no such template.
+        One query, a second one where the default route is needed. Returns None where there is no
+        such template.
         """
-        default_channels = RouteRule.objects.filter(is_default=True).values("channels")[:1]
-        rows = list(
-            self.filter(**lookup)
-            .order_by("parameters__position", "parameters__pk")
-            .values_list(
-                "pk",
-                "code",
-                "account",
-                "category",
-                "text",
-                "is_active",
-                "route__channels",
-                models.Subquery(default_channels),
-                *(f"parameters__{field.name}" for field in dataclasses.fields(Parameter)),
-            )
-        )
+        rows = sorted(_plan_rows().filter(which).using(self.db), key=lambda row: row[:2])
         if not rows:
             return None
-        *own, route_channels, fallback_channels = rows[0][:8]
-        parameters = [Parameter(*row[8:]) for row in rows if row[8] is not None]
+        pk, code, account, category, text, is_active, channels = rows[0][2:9]
+        if channels is None:
+            channels = next(iter(_default_channels().using(self.db)), ())
         return TemplatePlan(
-            *own,
-            channels=tuple(route_channels or fallback_channels or ()),
-            schema=Schema(parameters),
+            pk=pk,
+            code=code,
+            account=account,
+            category=category,
+            text=text,
+            is_active=is_active,
+            channels=tuple(channels),
+            schema=Schema(Parameter(*row[9:]) for row in rows if row[0] is not None),
         )
+
+
+# Every message reads its template. Building these takes longer than running them, so each is built
+# once; filtering makes a copy.
+@functools.cache
+def _plan_rows() -> models.QuerySet[MessageTemplate, tuple[Any, ...]]:
+    return MessageTemplate.objects.order_by().values_list(
+        "parameters__position",
+        "parameters__pk",
+        "pk",
+        "code",
+        "account",
+        "category",
+        "text",
+        "is_active",
+        "route__channels",
+        *(f"parameters__{field.name}" for field in dataclasses.fields(Parameter)),
+    )
+
+
+@functools.cache
+def _default_channels() -> models.QuerySet[RouteRule, list[str]]:
+    return RouteRule.objects.filter(is_default=True).order_by().values_list("channels", flat=True)
 
 
 class MessageTemplate(models.Model):
