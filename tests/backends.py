@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import ClassVar
 
-from django_etelecom.client.protocol import Outcome, SendResult
-
 from django_etelecom.backends.base import BaseBackend, Outgoing
+from django_etelecom.client.protocol import Outcome, SendResult
 
 
 def accepted(outgoing: Outgoing) -> SendResult:

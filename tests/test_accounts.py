@@ -5,12 +5,12 @@ import uuid
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django_etelecom.client.protocol import Outcome
 
 from django_etelecom.accounts import backend_for
 from django_etelecom.backends.base import BaseBackend, Outgoing
 from django_etelecom.backends.console import ConsoleBackend
 from django_etelecom.backends.http import HTTPBackend
+from django_etelecom.client.protocol import Outcome
 from django_etelecom.conf import settings as etelecom_settings
 from django_etelecom.schema import Wire
 

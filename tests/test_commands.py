@@ -4,8 +4,8 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django_etelecom.client.protocol import Outcome, SendResult
 
+from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.models import MessageLog
 
 pytestmark = pytest.mark.django_db(transaction=True)

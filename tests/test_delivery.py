@@ -4,10 +4,10 @@ import logging
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
-from django_etelecom.client.protocol import Outcome, SendResult
 
 from django_etelecom import delivery, events
 from django_etelecom.client.codes import Failure
+from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.models import MessageEvent, MessageLog
 from django_etelecom.services import send_message
 from tests.test_send import in_thread

@@ -1,9 +1,9 @@
 """The fold: the strongest evidence stands, in whatever order it comes."""
 
 import pytest
-from django_etelecom.client.protocol import Outcome, SendResult
 
 from django_etelecom import events
+from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.models import MessageLog
 from tests.test_lifecycle import make  # noqa: F401
 

@@ -40,8 +40,12 @@ def ago(**duration):
 def test_database_now__is_this_instant_in_utc(make):
     message = make()
 
-    assert MessageLog.objects.filter(created_at__lte=DatabaseNow(after=timedelta(seconds=5))).exists()
-    assert MessageLog.objects.filter(created_at__gte=DatabaseNow(after=timedelta(seconds=-5))).exists()
+    assert MessageLog.objects.filter(
+        created_at__lte=DatabaseNow(after=timedelta(seconds=5))
+    ).exists()
+    assert MessageLog.objects.filter(
+        created_at__gte=DatabaseNow(after=timedelta(seconds=-5))
+    ).exists()
     now = MessageLog.objects.annotate(now=DatabaseNow()).get(pk=message.pk).now
     assert abs(now - timezone.now()) < timedelta(seconds=5)
 

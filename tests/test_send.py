@@ -10,8 +10,8 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from django_etelecom.client.protocol import Outcome, SendResult
 
+from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.exceptions import IdempotencyConflict, InvalidMessage
 from django_etelecom.models import MessageLog, MessageTemplate, RouteRule
 from django_etelecom.services import check_message, send_message

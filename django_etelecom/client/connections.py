@@ -24,9 +24,7 @@ MAX_IDLE = 4.0
 MAX_RECEIVED = 256 * 1024
 """Bytes of one answer, headers and framing included; TLS's own are not counted."""
 
-OUR_HEADERS = frozenset(
-    {"accept-encoding", "content-length", "content-type", "host", "user-agent"}
-)
+OUR_HEADERS = frozenset({"accept-encoding", "content-length", "content-type", "host", "user-agent"})
 """All that we say; tracing tools like to add headers of their own to every request."""
 
 

@@ -272,7 +272,8 @@ def _detail(error: BaseException) -> str:
     """Name the innermost error; its words could quote the request, its class and number cannot."""
     innermost = list(_chain(error))[-1]
     number = getattr(innermost, "errno", None)
-    return f"{type(innermost).__name__}{f' {os.strerror(number)}' if isinstance(number, int) and number > 0 else ''}"
+    words = f": {os.strerror(number)}" if isinstance(number, int) and number > 0 else ""
+    return type(innermost).__name__ + words
 
 
 def send_result(answer: Response | NoAnswer) -> SendResult:
