@@ -7,12 +7,10 @@ import time
 from django.db import DatabaseError, InterfaceError, connections
 
 from . import events, lifecycle
-from .accounts import backend_for
-from .backends.base import Outgoing
+from .backends.base import BaseBackend, Outgoing
 from .client.codes import Failure
 from .client.opaque import Opaque
 from .client.protocol import Outcome, SendResult
-from .conf import settings
 from .models import MessageEvent, MessageLog
 from .redaction import clean_text, mask_text, redact
 
@@ -22,8 +20,8 @@ RECORD_PAUSES = (0.1, 0.4, 1.0, 2.0, 4.0)
 """Seconds between the tries to write an answer down while the database is away."""
 
 
-def deliver(message: MessageLog, outgoing: Outgoing) -> None:
-    """Claim a queued message, send it and record what came of it.
+def deliver(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) -> None:
+    """Claim a queued message, send it by `backend` and record what came of it.
 
     Does nothing but bring the instance up to date if the row is not to be sent any more: it was
     cancelled, it expired, or its process was taken for dead.
@@ -31,29 +29,28 @@ def deliver(message: MessageLog, outgoing: Outgoing) -> None:
     Raises:
         BaseException: as `send_claimed`.
     """
-    if lifecycle.claim(message, settings.account(message.account)):
-        send_claimed(message, outgoing)
+    if lifecycle.claim(message, backend.account):
+        send_claimed(message, outgoing, backend)
     else:
         lifecycle.expire(message)
         message.refresh_from_db()
 
 
-def send_claimed(message: MessageLog, outgoing: Outgoing) -> None:
+def send_claimed(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) -> None:
     """Send a message whose committed row says `sending`, and record what came of it.
 
     Raises:
         BaseException: what told this process to stop while it was sending (SystemExit, a time
             limit), afresh, once the outcome has been recorded.
     """
-    result = _attempt(message, outgoing)
+    result = _attempt(outgoing, backend)
     _record(message, result)
     if result.interrupt is not None:
         raise result.interrupt
 
 
-def _attempt(message: MessageLog, outgoing: Outgoing) -> SendResult:
+def _attempt(outgoing: Outgoing, backend: BaseBackend) -> SendResult:
     """Send once and return the result, its texts free of secrets. Never raises."""
-    backend = backend_for(message.account)
     try:
         result = backend.send_message(outgoing)
     # A backend is not meant to raise. If it does, what it did before is not known; and its error
@@ -67,10 +64,10 @@ def _attempt(message: MessageLog, outgoing: Outgoing) -> SendResult:
             failure_detail=type(error).__name__,
             interrupt=_bare(error) if stop else None,
         )
-    return redacted(result, Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal())))
+    return _redacted(result, Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal())))
 
 
-def redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResult:
+def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResult:
     """Return the result in the form in which it may be stored: bounded text without secrets."""
     understood = result.failure is None
     return dataclasses.replace(
@@ -124,5 +121,6 @@ def _record(message: MessageLog, result: SendResult) -> None:
 
 def _is_recorded(message: MessageLog) -> bool:
     """Tell whether a try that seemed to fail did commit: an attempt leaves one event."""
-    sends = MessageEvent.objects.filter(message=message, source=MessageEvent.Source.SEND)
+    events = MessageEvent.objects.using(MessageLog.database())
+    sends = events.filter(message=message, source=MessageEvent.Source.SEND)
     return sends.count() >= message.attempts

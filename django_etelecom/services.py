@@ -95,10 +95,12 @@ def _send(draft: Draft, *, sent_by: Any = None, resend_of: MessageLog | None = N
     if at_commit:
         # Robust: the caller's work is committed by then, and no fault of ours may undo its answer.
         transaction.on_commit(
-            lambda: delivery.deliver(message, outgoing), connection.alias, robust=True
+            lambda: delivery.deliver(message, outgoing, draft.backend),
+            connection.alias,
+            robust=True,
         )
     else:
-        delivery.send_claimed(message, outgoing)
+        delivery.send_claimed(message, outgoing, draft.backend)
     return message
 
 
@@ -242,7 +244,7 @@ def resend_message(
     values = Opaque({**kept, **params} if isinstance(params, Mapping) else params or kept)
     del params  # As in `send_message`.
     draft = prepare(
-        message.template_code,
+        message.template,
         message.recipient if to is None else to,
         values,
         route=message.requested_route if route is None else route,

@@ -1,16 +1,17 @@
 """Connections that know how far an exchange has come and when it must end.
 
-urllib3 and http.client do the HTTP. What is changed: a connection dials by itself only before the
-request, every read and write takes from one budget of time and bytes, and the moment in which the
-first byte may leave is on record.
+urllib3 and http.client do the HTTP. What is changed: a connection dials only before the request,
+every read and write takes from one budget of time and bytes, the request leaves in one write, and
+the moment before that write is on record.
 """
 
+import concurrent.futures
 import contextvars
+import http.client
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -21,14 +22,14 @@ from .codes import Failure
 MAX_IDLE = 4.0
 """Seconds for which a kept connection is trusted; a server's close may be on its way after that."""
 
-MAX_RECEIVED = 256 * 1024
+MAX_RECEIVED = 128 * 1024
 """Bytes of one answer, headers and framing included; TLS's own are not counted."""
 
 OUR_HEADERS = frozenset({"accept-encoding", "content-length", "content-type", "host", "user-agent"})
 """All that we say; tracing tools like to add headers of their own to every request."""
 
 
-class OutOfTime(OSError):
+class OutOfTime(TimeoutError):
     """The time for the exchange has passed."""
 
 
@@ -50,24 +51,21 @@ class Exchange:
         """What it is called if it fails at this point, before a byte left."""
 
     def time_left(self) -> float:
-        """Return the seconds left; raise `OutOfTime` where there are none."""
-        return self._left(self.deadline if self.sent else self.connect_deadline)
+        """Return the seconds left to this phase.
 
-    def is_out_of_time(self) -> bool:
-        return time.monotonic() >= (self.deadline if self.sent else self.connect_deadline)
+        Raises:
+            OutOfTime: there are none.
+        """
+        left = (self.deadline if self.sent else self.connect_deadline) - time.monotonic()
+        if left <= 0:
+            raise OutOfTime("the time has passed")
+        return left
 
     def count(self, received: int) -> int:
         self.received += received
         if self.received > MAX_RECEIVED:
             raise TooMuch(f"more than {MAX_RECEIVED} bytes")
         return received
-
-    @staticmethod
-    def _left(deadline: float) -> float:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise OutOfTime("the time has passed")
-        return left
 
 
 current: contextvars.ContextVar[Exchange] = contextvars.ContextVar("exchange")
@@ -97,8 +95,18 @@ class LimitedTLSSocket(ssl.SSLSocket):
         return exchange.count(super().recv_into(*args))
 
     def send(self, *args: Any) -> int:
+        # The sendall of a TLS socket is a loop of these.
         self.settimeout(current.get().time_left())
         return super().send(*args)
+
+
+class _QuietResponse(http.client.HTTPResponse):
+    """An answer whose unparsable header lines, which may echo the request, are not logged."""
+
+    def begin(self) -> None:
+        super().begin()
+        self.msg.set_payload(None)
+        self.msg.defects.clear()
 
 
 class _KnowingConnection(HTTPConnection):
@@ -106,25 +114,37 @@ class _KnowingConnection(HTTPConnection):
     auto_open = 0
     # A global debuglevel would print bodies.
     debuglevel = 0
+    response_class = _QuietResponse
 
     _last_used = 0.0
+    _request = b""
 
     @property
     def is_connected(self) -> bool:
         return super().is_connected and time.monotonic() - self._last_used < MAX_IDLE
 
+    def connect(self) -> None:
+        super().connect()
+        current.get().failure = Failure.INTERNAL_ERROR
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.is_closed:
             self.connect()
-        super().request(*args, **kwargs)
+        try:
+            super().request(*args, **kwargs)
+            current.get().sent = True
+            super().send(self._request)
+        finally:
+            self._request = b""
 
-    def send(self, *args: Any) -> None:
-        current.get().sent = True
-        super().send(*args)
+    def send(self, piece: bytes) -> None:
+        """Collect the request; it leaves when it is whole."""
+        self._request += piece
 
     def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().getresponse(*args, **kwargs)
         self._last_used = time.monotonic()
-        return super().getresponse(*args, **kwargs)
+        return response
 
     def putheader(self, header: Any, *values: Any) -> None:
         if str(header).lower() in OUR_HEADERS:
@@ -135,27 +155,24 @@ class _KnowingConnection(HTTPConnection):
         exchange.failure = Failure.NAME_RESOLUTION
         addresses = _resolved(self._dns_host, self.port, exchange.time_left())
         exchange.failure = Failure.CONNECT_FAILED
-        for position, (family, kind, protocol, _name, address) in enumerate(addresses):
+        for position, (family, kind, protocol, _name, address) in enumerate(addresses, start=1):
             connection = LimitedSocket(family, kind, protocol)
             try:
                 # The other addresses get their share of the time.
-                connection.settimeout(exchange.time_left() / (len(addresses) - position))
+                connection.settimeout(exchange.time_left() / (len(addresses) - position + 1))
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.connect(address)
-            except OSError as error:
+                # What is left of the time to connect bounds the whole TLS handshake.
+                connection.settimeout(exchange.time_left())
+            except BaseException as error:
                 connection.close()
                 exchange.failure = _dialling_failure(error)
-                if position == len(addresses) - 1:
+                if not isinstance(error, OSError) or position == len(addresses):
                     raise
-            except BaseException:
-                connection.close()
-                raise
             else:
-                exchange.failure = Failure.TLS_FAILED
-                # What is left of the time to connect bounds the whole handshake.
-                connection.settimeout(exchange.time_left())
-                return connection
-        raise OSError("the name has no address")
+                break
+        exchange.failure = Failure.TLS_FAILED
+        return connection
 
 
 class KnowingHTTPConnection(_KnowingConnection):
@@ -174,34 +191,31 @@ class KnowingHTTPSPool(HTTPSConnectionPool):
     ConnectionCls = KnowingHTTPSConnection
 
 
-def _dialling_failure(error: OSError) -> Failure:
+def _dialling_failure(error: BaseException) -> Failure:
     if isinstance(error, ConnectionRefusedError):
         return Failure.CONNECTION_REFUSED
-    if isinstance(error, TimeoutError | OutOfTime):
+    if isinstance(error, TimeoutError):
         return Failure.CONNECT_TIMEOUT
     return Failure.CONNECT_FAILED
 
 
 def _resolved(host: str, port: int, seconds: float) -> list[Any]:
-    """Return `getaddrinfo`'s answer, waiting no longer than `seconds` for it."""
-    answer: list[Callable[[], list[Any]]] = []
+    """Return `getaddrinfo`'s answer, which is never empty.
+
+    Raises:
+        TimeoutError: it did not come in time.
+        OSError, UnicodeError: as `getaddrinfo`.
+    """
+    answer: concurrent.futures.Future[list[Any]] = concurrent.futures.Future()
 
     def resolve() -> None:
         try:
-            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            answer.append(lambda error=error: _raise(error))  # type: ignore[misc]
-        else:
-            answer.append(lambda: addresses)
+            answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        # Whatever it is, the thread that waits will raise it.
+        except Exception as error:  # noqa: BLE001
+            answer.set_exception(error)
 
-    # The system's resolver knows no timeout; a thread that hangs in it is left behind.
-    thread = threading.Thread(target=resolve, name="etelecom-resolver", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not answer:
-        raise OutOfTime("the name was not resolved in time")
-    return answer[0]()
-
-
-def _raise(error: OSError) -> list[Any]:
-    raise error
+    # The system's resolver knows no timeout; a thread that hangs in it is left behind and ends
+    # when the resolver gives up.
+    threading.Thread(target=resolve, name="etelecom-resolver", daemon=True).start()
+    return answer.result(seconds)

@@ -5,20 +5,21 @@ HTTP libraries say little about how far a request came, so the connection itself
 (`connections.py`), and what comes back is a value: an answer, or the reason why there is none.
 """
 
+import copy
 import dataclasses
-import http.client
 import ipaddress
 import os
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from http.client import HTTPException, IncompleteRead
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import certifi
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from .codes import Failure
 from .connections import (
@@ -26,7 +27,6 @@ from .connections import (
     KnowingHTTPPool,
     KnowingHTTPSPool,
     LimitedTLSSocket,
-    OutOfTime,
     TooMuch,
     current,
 )
@@ -41,8 +41,8 @@ class Response:
     status: int
     headers: Mapping[str, str]
     """Names in any case."""
-    body: bytes
-    """At most MAX_BODY + 1 bytes, as they came."""
+    body: bytes = dataclasses.field(repr=False)
+    """At most MAX_BODY + 1 bytes, as they came; kept out of reprs, for it may echo a parameter."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ def check_url(url: str) -> None:
         raise ValueError("the URL begins with https:// and a host.")
     if parts.username is not None or parts.password is not None:
         raise ValueError("the URL holds no user name or password.")
+    if "?" in url or "#" in url:
+        raise ValueError("the URL ends with its path.")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ValueError("http is for the loopback only; use https.")
 
@@ -102,7 +104,8 @@ class Transport:
         Args:
             connect_timeout: seconds for name resolution, connection and TLS handshake.
             timeout: seconds for the whole exchange.
-            ssl_context: what to trust; by default the authorities that certifi lists.
+            ssl_context: what to trust, by default the authorities that certifi lists. It belongs to
+                the transport from now on.
             pool_size: connections kept open at most.
         """
         self._connect_timeout = connect_timeout
@@ -113,7 +116,7 @@ class Transport:
         self._lock = threading.Lock()
         self._adapter = _Adapter(self._ssl_context, pool_size)
         self._pid = os.getpid()
-        self._prepared: dict[str, requests.PreparedRequest] = {}
+        self._requests: dict[str, requests.PreparedRequest] = {}
 
     def post(self, url: str, body: Opaque[bytes]) -> Response | NoAnswer:
         """Post a JSON body once. Raises for nothing that network, peer or a stop signal do.
@@ -121,7 +124,7 @@ class Transport:
         Raises:
             ValueError: as `check_url`, before anything is opened.
         """
-        request = self._prepared.get(url) or self._prepare(url)
+        request = self._requests.get(url) or self._prepared(url)
         exchange = Exchange(connect_timeout=self._connect_timeout, timeout=self._timeout)
         token = current.set(exchange)
         try:
@@ -137,7 +140,7 @@ class Transport:
         """Close the connections that are not in use."""
         self._adapter.close()
 
-    def _prepare(self, url: str) -> requests.PreparedRequest:
+    def _prepared(self, url: str) -> requests.PreparedRequest:
         check_url(url)
         request = requests.Request(
             "POST",
@@ -148,7 +151,7 @@ class Transport:
                 "User-Agent": "django-etelecom",
             },
         ).prepare()
-        self._prepared[url] = request
+        self._requests[url] = request
         return request
 
     def _adapter_of_this_process(self) -> "_Adapter":
@@ -185,13 +188,21 @@ class _Adapter(HTTPAdapter):
     def cert_verify(self, *args: Any) -> None:
         """Leave trust to the context; the stock method loads certifi's file at every connect."""
 
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """Hand the answer over as it is; the stock method collects its cookies."""
+        response = requests.Response()
+        response.raw = resp
+        return response
+
 
 def _answered(
     adapter: _Adapter, prepared: requests.PreparedRequest, body: Opaque[bytes]
 ) -> Response | NoAnswer:
-    request = prepared.copy()
+    # A shallow copy with headers of its own: the prepared request serves all threads.
+    request = copy.copy(prepared)
     request.body = body.reveal()
-    request.headers["Content-Length"] = str(len(body.reveal()))
+    length = {"Content-Length": str(len(body.reveal()))}
+    request.headers = cast("Any", {**prepared.headers, **length})
     raw = adapter.send(request, stream=True, timeout=None).raw
     try:
         if raw.status < 200:
@@ -203,77 +214,82 @@ def _answered(
             piece := raw.read(MAX_BODY + 1 - len(read), decode_content=False)
         ):
             read += piece
-        answer = Response(raw.status, raw.headers, bytes(read))
-        if len(read) <= MAX_BODY:
-            raw.release_conn()
-        return answer
+        return Response(raw.status, raw.headers, bytes(read))
     finally:
-        # Without effect where the connection went back to its pool.
+        # Without effect where the body was read to its end: the connection is back in its pool.
         raw.close()
 
 
 def _no_answer(exchange: Exchange, error: BaseException) -> NoAnswer:
-    if not isinstance(error, Exception):
+    if _comes_from_outside(error):
         error.__cause__ = error.__context__ = None
         return NoAnswer(
-            Failure.INTERRUPTED,
-            exchange.sent,
-            type(error).__name__,
-            error.with_traceback(None),
+            Failure.INTERRUPTED, exchange.sent, type(error).__name__, error.with_traceback(None)
         )
-    failure = _failure_after(exchange, error) if exchange.sent else _failure_before(exchange, error)
-    return NoAnswer(failure, exchange.sent, _detail(error))
+    chain = [link for link in _chain(error) if not isinstance(link, requests.RequestException)]
+    failure, link = _failure_after(chain) if exchange.sent else _failure_before(exchange, chain)
+    return NoAnswer(failure, exchange.sent, _detail(link))
 
 
-def _failure_before(exchange: Exchange, error: Exception) -> Failure:
-    if exchange.is_out_of_time() and exchange.failure is not Failure.NAME_RESOLUTION:
-        return Failure.CONNECT_TIMEOUT
-    return exchange.failure
+def _comes_from_outside(error: BaseException) -> bool:
+    """Tell what stops this process from what goes wrong in an exchange.
 
-
-def _failure_after(exchange: Exchange, error: Exception) -> Failure:
-    chain = list(_chain(error))
-    if exchange.is_out_of_time() or _any(chain, OutOfTime):
-        return Failure.TIMEOUT
-    if _any(chain, TooMuch):
-        return Failure.BAD_ANSWER
-    if _any(chain, ConnectionError, http.client.IncompleteRead, urllib3.exceptions.IncompleteRead):
-        return Failure.CONNECTION_LOST
-    if _any(chain, http.client.HTTPException, urllib3.exceptions.DecodeError):
-        return Failure.NOT_HTTP
-    if _any(chain, OSError):
-        return Failure.CONNECTION_LOST
-    return Failure.INTERNAL_ERROR
+    Celery's and RQ's time limits are plain exceptions of their own, raised anywhere by a signal.
+    """
+    if not isinstance(error, Exception):
+        return True
+    ours = isinstance(error, OSError | ValueError | HTTPException | HTTPError)
+    return not ours and type(error).__module__ != "builtins"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Walk from an error of requests down to what it wraps."""
-    seen: list[BaseException] = []
-    ahead: list[object] = [error]
-    while ahead and len(seen) < 50:
-        candidate = ahead.pop()
-        if isinstance(candidate, BaseException) and candidate not in seen:
-            seen.append(candidate)
-            yield candidate
-            ahead += [candidate.__cause__, candidate.__context__, *candidate.args]
-            ahead.append(getattr(candidate, "reason", None))
+    """Walk from an error of requests down to the one that began it."""
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        wrapped = (getattr(link, "reason", None), *link.args, link.__cause__, link.__context__)
+        link = next((inner for inner in wrapped if isinstance(inner, BaseException)), None)
 
 
-def _any(chain: list[BaseException], *kinds: type[BaseException]) -> bool:
-    # requests' ConnectionError is an OSError too, and says nothing.
-    return any(
-        isinstance(error, kinds)
-        for error in chain
-        if not isinstance(error, requests.RequestException)
-    )
+def _failure_before(
+    exchange: Exchange, chain: list[BaseException]
+) -> tuple[Failure, BaseException]:
+    if exchange.failure is Failure.TLS_FAILED and isinstance(chain[-1], TimeoutError):
+        return Failure.CONNECT_TIMEOUT, chain[-1]
+    return exchange.failure, chain[-1]
+
+
+_FAILURES_AFTER: list[tuple[type[BaseException], Failure]] = [
+    (TimeoutError, Failure.TIMEOUT),
+    (TooMuch, Failure.BAD_ANSWER),
+    (ConnectionError, Failure.CONNECTION_LOST),
+    (IncompleteRead, Failure.CONNECTION_LOST),
+    (HTTPException, Failure.NOT_HTTP),
+    (OSError, Failure.CONNECTION_LOST),
+    # urllib3's own; most of them wrap one of the above.
+    (HTTPError, Failure.NOT_HTTP),
+]
+"""What an error after the write means: the first line that one of the chain is of."""
+
+
+def _failure_after(chain: list[BaseException]) -> tuple[Failure, BaseException]:
+    for kind, failure in _FAILURES_AFTER:
+        for link in chain:
+            if isinstance(link, kind):
+                return failure, link
+    return Failure.INTERNAL_ERROR, chain[-1]
 
 
 def _detail(error: BaseException) -> str:
-    """Name the innermost error; its words could quote the request, its class and number cannot."""
-    innermost = list(_chain(error))[-1]
-    number = getattr(innermost, "errno", None)
-    words = f": {os.strerror(number)}" if isinstance(number, int) and number > 0 else ""
-    return type(innermost).__name__ + words
+    """Name the error and what the system says of it; its own words could quote the request."""
+    words = ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        words = error.verify_message
+    elif isinstance(error, ssl.SSLError):
+        words = error.reason
+    elif isinstance(error, OSError):
+        words = error.strerror or ""
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def send_result(answer: Response | NoAnswer) -> SendResult:

@@ -143,7 +143,7 @@ def validate_pattern(pattern: str) -> None:
     """
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValidationError(
             _("This is not a regular expression: %(error)s."), params={"error": str(error)}
         ) from error
