@@ -9,7 +9,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from . import events, lifecycle
 from .backends.base import BaseBackend, Outgoing
 from .client.codes import Failure
-from .client.opaque import Opaque
+from .client.opaque import Opaque, bare
 from .client.protocol import Outcome, SendResult
 from .models import MessageEvent, MessageLog
 from .redaction import clean_text, mask_text, redact
@@ -62,9 +62,10 @@ def _attempt(outgoing: Outgoing, backend: BaseBackend) -> SendResult:
             outcome=Outcome.UNKNOWN,
             failure=Failure.INTERRUPTED if stop else Failure.INTERNAL_ERROR,
             failure_detail=type(error).__name__,
-            interrupt=_bare(error) if stop else None,
+            interrupt=bare(error) if stop else None,
         )
-    return _redacted(result, Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal())))
+    secrets = Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal()))
+    return _redacted(result, secrets)
 
 
 def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResult:
@@ -84,11 +85,6 @@ def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResul
         failure_detail=clean_text(mask_text(result.failure_detail, secrets.reveal()), 255),
         payload=redact(result.payload, secrets.reveal()),
     )
-
-
-def _bare(error: BaseException) -> BaseException:
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
 
 
 def _record(message: MessageLog, result: SendResult) -> None:

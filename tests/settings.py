@@ -1,9 +1,13 @@
 """Settings of the test suite; DATABASE_URL chooses the database, SQLite by default."""
 
+import sys
 import tempfile
 from pathlib import Path
 
 import environ
+
+# The example site's shop is tested too; its apps are found from its own folder.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "example_project"))
 
 env = environ.Env()
 
@@ -29,6 +33,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django_etelecom",
+    "shop",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

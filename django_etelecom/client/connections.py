@@ -16,6 +16,7 @@ from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 
 from .codes import Failure
 
@@ -105,7 +106,7 @@ class _QuietResponse(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        self.msg.set_payload(None)
+        self.msg.set_payload("")
         self.msg.defects.clear()
 
 
@@ -124,7 +125,11 @@ class _KnowingConnection(HTTPConnection):
         return super().is_connected and time.monotonic() - self._last_used < MAX_IDLE
 
     def connect(self) -> None:
-        super().connect()
+        try:
+            super().connect()
+        except OSError as error:
+            # urllib3 passes over a reset in `request`, for an answer may have come all the same.
+            raise NewConnectionError(self, "no connection") from error
         current.get().failure = Failure.INTERNAL_ERROR
 
     def request(self, *args: Any, **kwargs: Any) -> None:
@@ -137,9 +142,9 @@ class _KnowingConnection(HTTPConnection):
         finally:
             self._request = b""
 
-    def send(self, piece: bytes) -> None:
+    def send(self, data: Any) -> None:
         """Collect the request; it leaves when it is whole."""
-        self._request += piece
+        self._request += data
 
     def getresponse(self, *args: Any, **kwargs: Any) -> Any:
         response = super().getresponse(*args, **kwargs)

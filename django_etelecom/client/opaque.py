@@ -1,4 +1,4 @@
-"""A holder that keeps a secret out of reprs, logs, pickles and error reports."""
+"""What keeps a secret out of reprs, logs, pickles and error reports."""
 
 from typing import Generic, NoReturn, TypeVar
 
@@ -26,3 +26,9 @@ class Opaque(Generic[T]):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A secret is not to be pickled or copied out of its process.")
+
+
+def bare(error: BaseException) -> BaseException:
+    """Return an error without the frames and errors behind it, which may show a secret."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

@@ -7,13 +7,14 @@ where the documentation is silent.
 import dataclasses
 import enum
 import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from .codes import ACCEPTED_STATUS, REFUSAL_BY_STATUS, Failure, Refusal
-from .opaque import Opaque
+from .opaque import Opaque, bare
 
 SEND_MESSAGE = "OmniMessage/SendMessage"
 GET_STATUS = "OmniReport/GetStatusOmni"
@@ -29,8 +30,9 @@ MAX_DETAIL = 500
 _STRING_ROUTE_HOST = "sms.etelecom.vn"
 """Its documentation says that `routerule` is a string; every other host takes an array."""
 
-_STATUS = re.compile(r"-?[0-9]{1,9}")
+_STATUS = re.compile(r"-?(?:0|[1-9][0-9]{0,8})")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SENTENCE_KEYS = ("code", "message", "error", "error_description", "detail", "title", "status")
 _ADDRESS_REFUSED = re.compile(r"\bip\b", re.IGNORECASE)
 
 
@@ -64,8 +66,9 @@ class SendResult:
     failure_detail: str = ""
     """A technical sentence of ours, without secrets."""
     http_status: int | None = None
-    payload: object = None
-    """The deciphered JSON value, else the body as text; None where no answer came."""
+    payload: object = dataclasses.field(default=None, repr=False)
+    """The deciphered JSON value, else the body as text; None where no answer came. It may echo a
+    parameter, so no repr shows it."""
     interrupt: BaseException | None = None
     """To be raised again by the caller once the result is recorded."""
 
@@ -76,7 +79,8 @@ class SendResult:
 def endpoint(base_url: str, path: str) -> str:
     """Return the URL of an operation; base URLs come with and without `/api`."""
     base = base_url.strip().rstrip("/")
-    if not urlsplit(base).path.lower().endswith("/api"):
+    # What stands before the path could be a host of that name.
+    if not base.partition("://")[2].lower().endswith("/api"):
         base += "/api"
     return f"{base}/{path}"
 
@@ -86,8 +90,15 @@ def route_rule(
 ) -> str | list[str]:
     """Return `routerule` in the form that the host takes, unless `form` says which."""
     if form is None:
-        form = "string" if urlsplit(base_url).hostname == _STRING_ROUTE_HOST else "list"
+        form = "string" if _host(base_url) == _STRING_ROUTE_HOST else "list"
     return ",".join(channels) if form == "string" else list(channels)
+
+
+def _host(base_url: str) -> str | None:
+    try:
+        return urlsplit(base_url.strip()).hostname
+    except ValueError:
+        return None
 
 
 def send_message_body(
@@ -101,20 +112,36 @@ def send_message_body(
     base_url: str,
     routerule_format: Literal["string", "list"] | None,
 ) -> Opaque[bytes]:
-    """Return the JSON body of SendMessage. No frame gives the credentials a name."""
-    return Opaque(
-        json.dumps(
-            {
-                "username": username.reveal(),
-                "password": password.reveal(),
-                "phonenumber": phone_number,
-                "routerule": route_rule(channels, base_url=base_url, form=routerule_format),
-                "templatecode": template_code,
-                "list_param": dict(list_param.reveal()),
-            },
-            ensure_ascii=False,
-        ).encode()
+    """Return the JSON body of SendMessage.
+
+    Raises:
+        TypeError: a value is not what JSON can hold. The error tells nothing of the values.
+    """
+    body = _json_body(
+        lambda: {
+            "username": username.reveal(),
+            "password": password.reveal(),
+            "phonenumber": phone_number,
+            "routerule": route_rule(channels, base_url=base_url, form=routerule_format),
+            "templatecode": template_code,
+            "list_param": dict(list_param.reveal()),
+        }
     )
+    if isinstance(body, BaseException):
+        raise body
+    return body
+
+
+def _json_body(fields: Callable[[], dict[str, Any]]) -> Opaque[bytes] | BaseException:
+    # The frames of an error in here name the credentials: the error leaves without them.
+    try:
+        # Escapes for all but ASCII: any text can be written so, and every JSON reader takes it.
+        return Opaque(json.dumps(fields()).encode())
+    except (TypeError, ValueError):
+        return TypeError("A message holds text only; one of its values is of another type.")
+    # SystemExit and the like, from outside.
+    except BaseException as error:  # noqa: BLE001
+        return bare(error)
 
 
 # Answers
@@ -126,57 +153,74 @@ def decipher_send(status: int, headers: Mapping[str, str], body: bytes) -> SendR
     Only HTTP 200 with a status of the provider's table, and any 401, is an answer; everything else
     may have been carried out.
     """
+    text = body[:MAX_BODY].decode("utf-8", "replace")
+    is_encoded = _is_encoded(headers)
+    payload = None if is_encoded or len(body) > MAX_BODY else _json(body)
     if status == 401:
-        return _unauthorized(body)
-    if not _is_plain(headers):
-        return _not_understood(status, _text(body), "the body is encoded")
+        return _unauthorized(payload, "" if is_encoded else text)
+    if is_encoded:
+        return _not_understood(status, text, "the body is encoded")
     if len(body) > MAX_BODY:
-        return _not_understood(status, _text(body), f"the body has more than {MAX_BODY} bytes")
-    payload = _json(body)
-    fields = _fields(payload) if isinstance(payload, dict) else None
-    if status != 200 or fields is None:
-        why = f"HTTP {status}" if status != 200 else "the body is not the JSON of an answer"
-        return _not_understood(status, _text(body) if payload is None else payload, why)
-    raw_status = fields.get("status")
-    code = _status(raw_status)
-    detail = _scalar(fields.get("code"))[:MAX_DETAIL]
+        return _not_understood(status, text, f"the body has more than {MAX_BODY} bytes")
+    if status != 200:
+        return _not_understood(status, text if payload is None else payload, f"HTTP {status}")
+    if not isinstance(payload, dict):
+        why = "the body is not JSON" if payload is None else "the body is no JSON object"
+        return _not_understood(status, text if payload is None else payload, why)
+    return _answer(payload)
+
+
+def _answer(payload: dict[str, Any]) -> SendResult:
+    fields = _fields(payload)
+    if fields is None:
+        return _not_understood(200, payload, "two spellings of one key contradict")
+    code = _status(fields.get("status"))
     if code == ACCEPTED_STATUS:
-        return SendResult(
+        result = SendResult(
             outcome=Outcome.ACCEPTED,
             provider_message_id=_message_id(fields.get("idomnimess")),
-            provider_status=_scalar(raw_status)[:MAX_STATUS],
-            provider_detail=detail,
-            http_status=status,
+            http_status=200,
             payload=payload,
         )
-    if code in REFUSAL_BY_STATUS:
-        return SendResult(
+    elif code in REFUSAL_BY_STATUS:
+        result = SendResult(
             outcome=Outcome.REJECTED,
-            provider_status=_scalar(raw_status)[:MAX_STATUS],
-            provider_detail=detail,
             refusal=REFUSAL_BY_STATUS[code],
-            http_status=status,
+            http_status=200,
             payload=payload,
         )
+    else:
+        result = _not_understood(200, payload, "the status is not in the provider's table")
     return dataclasses.replace(
-        _not_understood(status, payload, "the status is not in the provider's table"),
-        provider_status=_scalar(raw_status)[:MAX_STATUS],
-        provider_detail=detail,
+        result,
+        provider_status=_scalar(fields.get("status"))[:MAX_STATUS],
+        provider_detail=_scalar(fields.get("code"))[:MAX_DETAIL],
     )
 
 
-def _unauthorized(body: bytes) -> SendResult:
-    payload = _json(body[:MAX_BODY])
-    words = _text(body) if payload is None else " ".join(_strings(payload))
-    refused = _ADDRESS_REFUSED.search(words)
+def _unauthorized(payload: object, text: str) -> SendResult:
+    sentence = (_sentence(payload) or text).strip()
+    is_address = _ADDRESS_REFUSED.search(sentence)
     return SendResult(
         outcome=Outcome.REJECTED,
         provider_status="401",
-        provider_detail=words.strip()[:MAX_DETAIL],
-        refusal=Refusal.ADDRESS if refused else Refusal.CREDENTIALS,
+        provider_detail=sentence[:MAX_DETAIL],
+        refusal=Refusal.ADDRESS if is_address else Refusal.CREDENTIALS,
         http_status=401,
-        payload=_text(body) if payload is None else payload,
+        payload=text if payload is None else payload,
     )
+
+
+def _sentence(payload: object) -> str:
+    """Return what a JSON answer says in words, whatever it calls them; "" where it says nothing."""
+    if isinstance(payload, str):
+        return payload
+    fields = _fields(payload) if isinstance(payload, dict) else None
+    for name in _SENTENCE_KEYS:
+        sentence = (fields or {}).get(name)
+        if isinstance(sentence, str) and sentence.strip():
+            return sentence
+    return ""
 
 
 def _not_understood(status: int, payload: object, why: str) -> SendResult:
@@ -189,20 +233,19 @@ def _not_understood(status: int, payload: object, why: str) -> SendResult:
     )
 
 
-def _is_plain(headers: Mapping[str, str]) -> bool:
+def _is_encoded(headers: Mapping[str, str]) -> bool:
     encodings = [value for name, value in headers.items() if name.lower() == "content-encoding"]
-    return all(value.strip().lower() in ("", "identity") for value in encodings)
-
-
-def _text(body: bytes) -> str:
-    return body[:MAX_BODY].decode("utf-8", "replace")
+    return any(encoding.strip().lower() not in ("", "identity") for encoding in encodings)
 
 
 def _json(body: bytes) -> object:
     """Return the JSON value that the body is, or None where it is none that we understand."""
     try:
         return json.loads(
-            body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_refuse
+            body.decode("utf-8-sig"),
+            object_pairs_hook=_unique,
+            parse_constant=_finite,
+            parse_float=_finite,
         )
     # Not UTF-8, not JSON, a number of too many digits; nested too deep.
     except (ValueError, RecursionError):
@@ -216,8 +259,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is not JSON")
+    return value
 
 
 def _fields(payload: dict[str, Any]) -> dict[str, Any] | None:
@@ -225,15 +271,20 @@ def _fields(payload: dict[str, Any]) -> dict[str, Any] | None:
     fields: dict[str, Any] = {}
     for key, value in payload.items():
         name = key.strip().lower()
-        if fields.setdefault(name, value) != value:
+        if name in fields and not _is_same(fields[name], value):
             return None
+        fields[name] = value
     return fields
 
 
+def _is_same(first: object, second: object) -> bool:
+    # Structures are not compared, they may be nested too deep for it; and true equals 1.
+    is_scalar = isinstance(first, str | int | float | None)
+    return is_scalar and type(first) is type(second) and first == second
+
+
 def _status(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and _STATUS.fullmatch(value.strip()):
         return int(value)
@@ -241,7 +292,7 @@ def _status(value: object) -> int | None:
 
 
 def _message_id(value: object) -> str:
-    text = _scalar(value).strip() if not isinstance(value, bool | float) else ""
+    text = "" if isinstance(value, bool | float) else _scalar(value).strip()
     return text if len(text) <= MAX_ID and not _UNPRINTABLE.search(text) else ""
 
 
@@ -252,10 +303,3 @@ def _scalar(value: object) -> str:
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     return ""
-
-
-def _strings(payload: object) -> list[str]:
-    """Return the texts of a small JSON answer, at most one level deep."""
-    if isinstance(payload, dict):
-        return [value for value in payload.values() if isinstance(value, str)]
-    return [payload] if isinstance(payload, str) else []

@@ -30,7 +30,7 @@ from .connections import (
     TooMuch,
     current,
 )
-from .opaque import Opaque
+from .opaque import Opaque, bare
 from .protocol import MAX_BODY, Outcome, SendResult, decipher_send
 
 
@@ -222,10 +222,7 @@ def _answered(
 
 def _no_answer(exchange: Exchange, error: BaseException) -> NoAnswer:
     if _comes_from_outside(error):
-        error.__cause__ = error.__context__ = None
-        return NoAnswer(
-            Failure.INTERRUPTED, exchange.sent, type(error).__name__, error.with_traceback(None)
-        )
+        return NoAnswer(Failure.INTERRUPTED, exchange.sent, type(error).__name__, bare(error))
     chain = [link for link in _chain(error) if not isinstance(link, requests.RequestException)]
     failure, link = _failure_after(chain) if exchange.sent else _failure_before(exchange, chain)
     return NoAnswer(failure, exchange.sent, _detail(link))

@@ -1,0 +1,207 @@
+"""Forms for sending by hand: choose a template, and a form grown from its parameters."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ImproperlyConfigured
+from django.forms.utils import pretty_name
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ..exceptions import InvalidMessage
+from ..models import MessageTemplate, RouteRule
+from ..models.routes import channel_names
+from ..models.templates import TemplatePlan
+from ..schema import Kind, Parameter
+from ..services import MessageCheck, check_message
+
+PREFIX = "params."
+
+LONG_TEXT = 100
+"""Characters that a text may have before it gets more than one line."""
+
+LONGEST_REFILLED = 5000
+"""Characters of a faulty value that go back into the page."""
+
+
+def _templates() -> list[tuple[str, str]]:
+    active = MessageTemplate.objects.filter(is_active=True)
+    choices = [(template.code, str(template)) for template in active]
+    return [("", _("Choose a template")), *choices]
+
+
+class TemplateChoiceForm(forms.Form):
+    """The template to send by, named by its code."""
+
+    template = forms.ChoiceField(
+        label=gettext_lazy("Template"),
+        choices=_templates,
+        error_messages={
+            "invalid_choice": gettext_lazy("There is no active template with this code.")
+        },
+    )
+
+
+class TypedField(forms.Field):
+    """Takes what a person typed as it is: the services judge it, not the form.
+
+    `required` only decides how the label looks.
+    """
+
+    def __init__(self, *, secret: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.secret = secret
+
+    def validate(self, value: Any) -> None:
+        pass
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what goes back into the page: no secret, and nothing of megabytes."""
+        return "" if self.secret or len(data or "") > LONGEST_REFILLED else data
+
+
+class MessageForm(forms.Form):
+    """A message by one template: `to`, `route` and a field `params.<name>` for each parameter.
+
+    Once it is valid, `check` says what would be sent and `length` how many characters its text
+    has, secrets included.
+    """
+
+    check: MessageCheck
+    length: int
+
+    def __init__(self, plan: TemplatePlan, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.plan = plan
+        self.fields["to"] = TypedField(
+            label=_("To"),
+            help_text=_("A mobile number, such as 0912 345 678."),
+            widget=_input(type="tel", autocomplete="off"),
+        )
+        self.fields["route"] = TypedField(
+            label=_("Route"), required=False, widget=forms.Select(choices=_routes(plan))
+        )
+        for parameter in plan.schema.parameters:
+            self.fields[PREFIX + parameter.name] = TypedField(
+                label=label(parameter.name),
+                required=parameter.required,
+                secret=parameter.is_secret,
+                help_text=_help(parameter),
+                widget=_widget(parameter),
+            )
+
+    @property
+    def fieldsets(self) -> list[tuple[Any, dict[str, Any]]]:
+        """The fields in the admin's own notation."""
+        names = [PREFIX + name for name in self.plan.schema.names]
+        recipient = (None, {"fields": ["to", "route"]})
+        return [recipient, (_("Parameters"), {"fields": names})] if names else [recipient]
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What was typed, by the fields' names; parameters that the template has not included."""
+        return {
+            name: self.data[name]
+            for name in self.data
+            if name in ("to", "route") or name.startswith(PREFIX)
+        }
+
+    @property
+    def shareable(self) -> dict[str, str]:
+        """What was typed, without the secrets."""
+        secret = {PREFIX + name for name in self.plan.schema.secret_names}
+        return {name: value for name, value in self.typed.items() if name not in secret}
+
+    def clean(self) -> None:
+        try:
+            self.check = check_message(self.plan.code, **message_arguments(self.typed))
+        except InvalidMessage as error:
+            for name, sentences in error.message_dict.items():
+                self._add_faults(name, sentences)
+        except ImproperlyConfigured as error:
+            self.add_error(None, unusable_account(error))
+        else:
+            wire = self.plan.schema.bind(message_arguments(self.typed)["params"])
+            self.length = len(wire.render(self.plan.text, masked=False))
+
+    def _add_faults(self, name: str, sentences: list[str]) -> None:
+        if name in self.fields:
+            self.add_error(name, sentences)
+        else:
+            # Of a parameter that the template has not, the sentences alone do not tell the name.
+            shown = f"{name.removeprefix(PREFIX)}: " if name.startswith(PREFIX) else ""
+            self.add_error(None, [shown + sentence for sentence in sentences])
+
+
+def message_arguments(typed: dict[str, str]) -> dict[str, Any]:
+    """Return the fields of a `MessageForm` as the services take them: `to`, `params`, `route`."""
+    return {
+        "to": typed.get("to", ""),
+        "route": typed.get("route", ""),
+        "params": {
+            name.removeprefix(PREFIX): value
+            for name, value in typed.items()
+            if name.startswith(PREFIX)
+        },
+    }
+
+
+def unusable_account(error: ImproperlyConfigured) -> str:
+    return _("The account of this template cannot be used: %(error)s") % {"error": error}
+
+
+def label(name: str) -> str:
+    """Return a parameter's name as a person reads it: `customer_name` as `Customer name`."""
+    return pretty_name(name)
+
+
+def _routes(plan: TemplatePlan) -> list[tuple[str, str]]:
+    own = (
+        _("The template's own: %(channels)s") % {"channels": channel_names(plan.channels)}
+        if plan.channels
+        else _("Choose a route: the template has none")
+    )
+    rules = RouteRule.objects.order_by("name")
+    return [
+        ("", own),
+        *((rule.name, f"{rule.name}: {channel_names(rule.channels)}") for rule in rules),
+    ]
+
+
+def _help(parameter: Parameter) -> str:
+    sentences = [
+        _("%(kind)s, at most %(limit)d characters.")
+        % {"kind": capfirst(str(Kind(parameter.kind).label)), "limit": parameter.limit}
+    ]
+    if not parameter.required:
+        sentences.append(_("Optional."))
+    if parameter.is_secret:
+        sentences.append(_("Never stored or shown."))
+    return " ".join(sentences)
+
+
+def _widget(parameter: Parameter) -> forms.Widget:
+    if parameter.is_secret:
+        return _input(autocomplete="off", placeholder=parameter.example)
+    match parameter.kind:
+        case Kind.DATE:
+            return _input(type="date")
+        case Kind.NUMBER:
+            return _input(type="number", step="any", placeholder=parameter.example)
+        case Kind.MONEY:
+            return _input(type="number", step="1", min="1", placeholder=parameter.example)
+        case Kind.PHONE:
+            return _input(type="tel", placeholder=parameter.example)
+        case Kind.URL:
+            return _input(type="url", placeholder=parameter.example)
+        case Kind.TEXT if parameter.limit > LONG_TEXT:
+            return forms.Textarea(
+                {"class": "vLargeTextField", "rows": 3, "placeholder": parameter.example}
+            )
+    return _input(placeholder=parameter.example)
+
+
+def _input(**attributes: str) -> forms.TextInput:
+    filled = {name: value for name, value in attributes.items() if value}
+    return forms.TextInput({"class": "vTextField", **filled})

@@ -1,0 +1,264 @@
+"""Sending by hand: choose a template, fill in its form, check, confirm.
+
+Between check and confirm the browser keeps the message, secrets included, as one sealed field: it
+opens for the person who checked it, for a quarter of an hour, and its nonce is the idempotency
+key, so that a confirmation sent twice sends one message.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import AdminForm
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import connections, transaction
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.generic import View
+
+from .. import phone
+from ..client.opaque import Opaque
+from ..exceptions import IdempotencyConflict, InvalidMessage, SendBlocked
+from ..models import MessageLog, MessageTemplate
+from ..models.messages import Status
+from ..models.routes import channel_names
+from ..models.templates import TemplatePlan
+from ..sealing import SealBroken, seal, unseal
+from ..services import send_message
+from .forms import MessageForm, TemplateChoiceForm, label, message_arguments, unusable_account
+from .rendering import filled_text
+
+PURPOSE = "admin send"
+
+CONFIRM_WITHIN = 15 * 60
+"""Seconds."""
+
+
+def send_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
+    """Return the view of `messagelog/send/`, open to the staff of `model_admin`'s site."""
+    view: Callable[..., Any] = SendMessageView.as_view(model_admin=model_admin)
+    view = model_admin.admin_site.admin_view(sensitive_post_parameters()(view))
+    # ATOMIC_REQUESTS would keep a transaction open over the network, and send after it only.
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CheckedMessage:
+    """What a person has checked and may confirm."""
+
+    template: str
+    """The template's code."""
+    typed: Opaque[dict[str, str]]
+    """What the fields of the form held."""
+    nonce: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex)
+
+    def sealed_for(self, user: Any) -> str:
+        return seal(
+            json.dumps(
+                {
+                    "user": str(user.pk),
+                    "nonce": self.nonce,
+                    "template": self.template,
+                    "typed": self.typed.reveal(),
+                }
+            ),
+            purpose=PURPOSE,
+        )
+
+    @classmethod
+    def opened_by(cls, user: Any, token: str) -> CheckedMessage:
+        """Return the message sealed in `token`.
+
+        Raises:
+            SealBroken: it was not sealed here, not for this user, or too long ago.
+        """
+        opened = json.loads(unseal(token, purpose=PURPOSE, max_age=CONFIRM_WITHIN))
+        if opened["user"] != str(user.pk):
+            raise SealBroken("The sealed message is another person's.")
+        return cls(opened["template"], Opaque(opened["typed"]), opened["nonce"])
+
+
+class SendMessageView(View):
+    """The pages of `messagelog/send/`; the field `step` of a POST says which one it is.
+
+    `check` shows what would be sent, `confirm` sends it, `change` goes back to the form.
+    """
+
+    model_admin: admin.ModelAdmin[Any] = None  # type: ignore[assignment]  # as_view() gives it
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not request.user.has_perm("etelecom.send_message"):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        choice = TemplateChoiceForm(request.GET if "template" in request.GET else None)
+        if not choice.is_valid():
+            return self._choice_page(choice)
+        return self._form_page(choice.cleaned_data["template"])
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        step = request.POST.get("step")
+        if step not in ("confirm", "change"):
+            return self._check(request.GET.get("template", ""))
+        try:
+            checked = CheckedMessage.opened_by(request.user, request.POST.get("message", ""))
+        except SealBroken:
+            return self._form_page(
+                request.GET.get("template", ""),
+                notice=_(
+                    "Nothing was sent: this check has expired or is not yours. "
+                    "Fill in the form and check it again."
+                ),
+            )
+        return self._confirm(checked) if step == "confirm" else self._change(checked)
+
+    def _check(self, code: str) -> HttpResponse:
+        plan = _plan(code)
+        if plan is None:
+            return self._choice_page(TemplateChoiceForm({"template": code}))
+        form = MessageForm(plan, self.request.POST)
+        if not form.is_valid():
+            return self._form_page(code, form)
+        checked = CheckedMessage(code, Opaque(form.typed))
+        values = form.check.wire["list_param"]
+        return self._page(
+            "check",
+            _("Check the message"),
+            template=code,
+            text=plan.text
+            and filled_text(plan.text, dict.fromkeys(plan.schema.names, "") | values),
+            length=form.length,
+            recipient=phone.display(form.check.recipient),
+            channels=channel_names(form.check.channels),
+            params=[(label(name), value) for name, value in values.items()],
+            sealed=checked.sealed_for(self.request.user),
+        )
+
+    def _confirm(self, checked: CheckedMessage) -> HttpResponse:
+        try:
+            message = send_message(
+                checked.template,
+                **message_arguments(checked.typed.reveal()),
+                idempotency_key=checked.nonce,
+                sent_by=self.request.user,
+            )
+        except InvalidMessage:
+            notice = _("Nothing was sent: what you checked is not valid any more.")
+        except (IdempotencyConflict, SendBlocked) as error:
+            notice = _("Nothing was sent: %(error)s") % {"error": error}
+        except ImproperlyConfigured as error:
+            notice = _("Nothing was sent.") + " " + unusable_account(error)
+        else:
+            _tell(self.request, message)
+            return HttpResponseRedirect(self._page_after(message))
+        plan = _plan(checked.template)
+        form = MessageForm(plan, checked.typed.reveal()) if plan else None
+        return self._form_page(checked.template, form, notice=notice)
+
+    def _change(self, checked: CheckedMessage) -> HttpResponse:
+        plan = _plan(checked.template)
+        if plan is None:
+            return self._form_page(checked.template)
+        filled = MessageForm(plan, checked.typed.reveal())
+        return self._form_page(checked.template, MessageForm(plan, initial=filled.shareable))
+
+    def _page_after(self, message: MessageLog) -> str:
+        site = self.model_admin.admin_site.name
+        if self.model_admin.has_view_permission(self.request, message):
+            return reverse(f"{site}:etelecom_messagelog_change", args=[message.pk])
+        query = urlencode({"template": message.template_code})
+        return f"{reverse(f'{site}:etelecom_messagelog_send')}?{query}"
+
+    def _choice_page(self, choice: TemplateChoiceForm, *, notice: str = "") -> HttpResponse:
+        return self._page(
+            "choose",
+            _("Send a message"),
+            adminform=_admin_form(choice, [(None, {"fields": ["template"]})]),
+            errors=choice.errors,
+            notice=notice,
+        )
+
+    def _form_page(
+        self, code: str, form: MessageForm | None = None, *, notice: str = ""
+    ) -> HttpResponse:
+        plan = form.plan if form else _plan(code)
+        if plan is None:
+            return self._choice_page(TemplateChoiceForm({"template": code}), notice=notice)
+        form = form or MessageForm(plan)
+        return self._page(
+            "form",
+            _("Send a message"),
+            template=code,
+            text=plan.text
+            and filled_text(plan.text, {name: f"{{{name}}}" for name in plan.schema.names}),
+            adminform=_admin_form(form, form.fieldsets),
+            errors=form.errors,
+            notice=notice,
+        )
+
+    def _page(self, name: str, title: str, **context: Any) -> HttpResponse:
+        self.request.current_app = self.model_admin.admin_site.name
+        return TemplateResponse(
+            self.request,
+            f"admin/etelecom/send/{name}.html",
+            {
+                **self.model_admin.admin_site.each_context(self.request),
+                "title": title,
+                # The admin's own page of a form shows it as the last of the breadcrumbs.
+                "original": title,
+                "opts": self.model_admin.opts,
+                "media": self.model_admin.media,
+                "has_view_permission": self.model_admin.has_view_permission(self.request),
+                **context,
+            },
+        )
+
+
+def _admin_form(form: Any, fieldsets: Any) -> AdminForm:
+    """Return the form as the admin's own template of a fieldset takes it."""
+    return AdminForm(form, fieldsets, {})
+
+
+def _plan(code: str) -> TemplatePlan | None:
+    # Compared here: some databases refuse to be asked for a NUL, some find `abc` for `ABC`.
+    if code not in MessageTemplate.objects.order_by().values_list("code", flat=True):
+        return None
+    return MessageTemplate.objects.plan(Q(code=code))
+
+
+def _tell(request: HttpRequest, message: MessageLog) -> None:
+    """Say what became of the message on the page that comes next."""
+    to = {"number": phone.display(message.recipient)}
+    match message.status:
+        case Status.ACCEPTED | Status.DELIVERED:
+            messages.success(request, _("The provider took the message to %(number)s.") % to)
+        case Status.QUEUED | Status.SENDING:
+            messages.info(request, _("The message to %(number)s is being sent.") % to)
+        case Status.UNKNOWN:
+            messages.warning(
+                request,
+                _(
+                    "It is not known whether the message to %(number)s went out. "
+                    "It is not sent again by itself."
+                )
+                % to,
+            )
+        case Status.REJECTED:
+            messages.error(request, _("The provider refused the message to %(number)s.") % to)
+        case Status.UNDELIVERED:
+            messages.error(request, _("The message to %(number)s did not arrive.") % to)
+        case _:
+            messages.error(request, _("The message to %(number)s was not sent.") % to)

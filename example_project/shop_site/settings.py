@@ -1,0 +1,96 @@
+"""Settings of the example site. What differs from machine to machine is read from `.env`."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import environ
+
+from django_etelecom import env as etelecom_env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=True)
+# Only a development site may do without a secret of its own.
+SECRET_KEY = env.str(
+    "SECRET_KEY", default="django-insecure-development-only" if DEBUG else env.NOTSET
+)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+
+ROOT_URLCONF = "shop_site.urls"
+WSGI_APPLICATION = "shop_site.wsgi.application"
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_etelecom",
+    "shop",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Quoted, since django-environ unquotes what stands in the URL.
+DATABASES = {
+    "default": env.db("DATABASE_URL", default=f"sqlite:///{quote(str(BASE_DIR / 'db.sqlite3'))}")
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# One-time passwords are counted here: where several processes serve the site they must share it.
+CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("vi", "Tiếng Việt"), ("en", "English")]
+TIME_ZONE = "Asia/Ho_Chi_Minh"
+USE_TZ = True
+STATIC_URL = "static/"
+
+ETELECOM = {
+    "ACCOUNTS": {
+        # The default is the simulator that `manage.py serve` runs.
+        "default": etelecom_env.account(
+            "ETELECOM_URL", default="etelecom+http://demo:demo@127.0.0.1:8055"
+        ),
+    },
+    "ENCRYPTION_KEYS": env.list("ETELECOM_ENCRYPTION_KEYS", default=[]),
+}
+
+# What becomes of each message, number masked, on the console.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"django_etelecom": {"handlers": ["console"], "level": "INFO"}},
+}
+
+# Set these on a real site; `.env.example` says how.
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
+SESSION_COOKIE_SECURE = env.bool("SESSION_COOKIE_SECURE", default=False)
+CSRF_COOKIE_SECURE = env.bool("CSRF_COOKIE_SECURE", default=False)

@@ -1,0 +1,85 @@
+"""Certificates, servers and transports for the client's tests."""
+
+import contextlib
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import trustme
+
+from django_etelecom.client.opaque import Opaque
+from django_etelecom.client.transport import NoAnswer, Response, Transport
+from tests.client.fault_server import FaultServer
+
+CONNECT_TIMEOUT = 0.5
+TIMEOUT = 0.6
+
+
+class AnyTransport(Protocol):
+    """What every transport can do."""
+
+    def post(self, url: str, body: Opaque[bytes]) -> Response | NoAnswer: ...
+    def close(self) -> None: ...
+
+
+def requests_transport(*, connect_timeout: float, timeout: float, trusted: Path) -> AnyTransport:
+    return Transport(
+        connect_timeout=connect_timeout,
+        timeout=timeout,
+        ssl_context=ssl.create_default_context(cafile=trusted),
+    )
+
+
+TRANSPORTS = {"requests": requests_transport}
+"""Every transport passes the same contract."""
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def trusted(authority, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("authority") / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
+
+
+def server_context(authority: trustme.CA, host: str = "127.0.0.1") -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(host).configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def tls(authority) -> ssl.SSLContext:
+    return server_context(authority)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., FaultServer]]:
+    """Start a `FaultServer` that lives as long as the test."""
+    with contextlib.ExitStack() as servers:
+        yield lambda *args, **kwargs: servers.enter_context(FaultServer(*args, **kwargs))
+
+
+@pytest.fixture(params=TRANSPORTS)
+def make_transport(request, trusted) -> Iterator[Callable[..., AnyTransport]]:
+    """Make a transport that trusts the test's authority, of each kind there is."""
+    with contextlib.ExitStack() as transports:
+
+        def make(**kwargs: Any) -> AnyTransport:
+            times = {"connect_timeout": CONNECT_TIMEOUT, "timeout": TIMEOUT}
+            transport = TRANSPORTS[request.param](trusted=trusted, **{**times, **kwargs})
+            transports.callback(transport.close)
+            return transport
+
+        yield make
+
+
+@pytest.fixture
+def transport(make_transport) -> AnyTransport:
+    return make_transport()
