@@ -19,7 +19,7 @@ from ..services import MessageCheck, check_message
 PREFIX = "params."
 
 LONG_TEXT = 100
-"""Characters that a text may have before it gets more than one line."""
+"""Characters; a text whose template lets it have more gets more than one line to be typed in."""
 
 LONGEST_REFILLED = 5000
 """Characters of a faulty value that go back into the page."""
@@ -195,7 +195,7 @@ def _widget(parameter: Parameter) -> forms.Widget:
             return _input(type="tel", placeholder=parameter.example)
         case Kind.URL:
             return _input(type="url", placeholder=parameter.example)
-        case Kind.TEXT if parameter.limit > LONG_TEXT:
+        case Kind.TEXT if (parameter.max_length or 0) > LONG_TEXT:
             return forms.Textarea(
                 {"class": "vLargeTextField", "rows": 3, "placeholder": parameter.example}
             )

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Channel, RouteRule
@@ -58,12 +59,17 @@ class RouteRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 @admin.register(RouteRule)
 class RouteRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
     form = RouteRuleForm
-    fieldsets = [
-        (None, {"fields": ["name", "is_default"]}),
-        (_("Channels"), {"fields": PLACES}),
-    ]
+    readonly_fields = ["channels_in_words"]
     list_display = ["name", "channels_in_words", "is_default"]
     search_fields = ["name"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        # Who may only look gets no form, and so no places to choose.
+        may_choose = obj is None or self.has_change_permission(request, obj)
+        return [
+            (None, {"fields": ["name", "is_default"]}),
+            (_("Channels"), {"fields": PLACES if may_choose else ["channels_in_words"]}),
+        ]
 
     @admin.display(description=_("channels"))
     def channels_in_words(self, rule: RouteRule) -> str:

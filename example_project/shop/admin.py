@@ -1,6 +1,8 @@
 """The shop in the admin."""
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from .models import Order, Product
 
@@ -17,6 +19,10 @@ class OrderAdmin(admin.ModelAdmin):
     list_select_related = ["product", "confirmation"]
     readonly_fields = ["confirmation"]
 
-    @admin.display(description="confirmation")
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # Only an order that is placed in the shop is confirmed.
+        return False
+
+    @admin.display(description=_("confirmation"))
     def confirmation_status(self, order: Order) -> str:
         return order.confirmation.get_status_display() if order.confirmation else "-"

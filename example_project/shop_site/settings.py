@@ -67,6 +67,8 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("vi", "Tiếng Việt"), ("en", "English")]
 TIME_ZONE = "Asia/Ho_Chi_Minh"
 USE_TZ = True
+# Prices read 450.000 ₫ in Vietnamese too, for which Django knows no grouping.
+NUMBER_GROUPING = 3
 STATIC_URL = "static/"
 
 ETELECOM = {

@@ -11,11 +11,11 @@ from django.core import serializers
 from django.db.models import Q
 from django.test import Client
 from django.urls import resolve, reverse
-from django_etelecom.client.protocol import Outcome, SendResult
 
 from django_etelecom.admin.forms import LONGEST_REFILLED, MessageForm
 from django_etelecom.admin.send import CONFIRM_WITHIN, CheckedMessage
 from django_etelecom.client.opaque import Opaque
+from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.exceptions import SendBlocked
 from django_etelecom.models import MessageEvent, MessageLog, MessageTemplate, RouteRule
 from tests.admin.conftest import ORDER, PHONE, check, confirm, faults, page, sealed_in, send_url

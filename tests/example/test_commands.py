@@ -104,6 +104,8 @@ def test_serve__a_newcomer_orders_logs_in_and_looks_at_the_admin(serve):
 
     with requests.Session() as session:
         assert session.get(f"{site}static/shop/shop.css").ok
+        vietnamese = session.get(site, headers={"Accept-Language": "vi"})
+        assert "450.000 ₫" in vietnamese.text
         order = post(
             session,
             f"{site}orders/new/",
@@ -114,12 +116,16 @@ def test_serve__a_newcomer_orders_logs_in_and_looks_at_the_admin(serve):
         code = re.search(r'"otp": "(\d+)"', read_to(serve, "login_otp"))[1]
         done = post(session, f"{site}login/code/", {"code": code})
         assert "You are logged in" in done.text
-        admin = post(
+        messages = post(
             session,
             f"{site}admin/login/",
-            {"username": username, "password": password, "next": "/admin/"},
+            {
+                "username": username,
+                "password": password,
+                "next": "/admin/etelecom/messagelog/",
+            },
         )
-        assert "/admin/shop/order/" in admin.text
+        assert "0912 345 678" in messages.text
 
     serve.send_signal(signal.SIGINT)
     ending, _ = serve.communicate(timeout=20)

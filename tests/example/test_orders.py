@@ -137,5 +137,9 @@ def test_admin__lists_orders_with_the_status_of_their_confirmation(admin_client,
     assert "accepted" not in admin_client.get("/admin/shop/order/").text
 
 
+def test_admin__orders_are_placed_in_the_shop_alone(admin_client):
+    assert admin_client.get("/admin/shop/order/add/").status_code == 403
+
+
 def test_admin__lists_products(admin_client):
     assert "Trà Thái Nguyên" in admin_client.get("/admin/shop/product/").text
