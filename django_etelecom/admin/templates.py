@@ -74,10 +74,10 @@ class TemplateParameterInline(admin.TabularInline):  # type: ignore[type-arg]  #
         "name",
         "kind",
         "required",
-        "max_length",
-        "pattern",
         "secret",
+        "max_length",
         "example",
+        "pattern",
     )
 
     def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:

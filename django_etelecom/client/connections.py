@@ -160,24 +160,18 @@ class _KnowingConnection(HTTPConnection):
         exchange.failure = Failure.NAME_RESOLUTION
         addresses = _resolved(self._dns_host, self.port, exchange.time_left())
         exchange.failure = Failure.CONNECT_FAILED
-        for position, (family, kind, protocol, _name, address) in enumerate(addresses, start=1):
-            connection = LimitedSocket(family, kind, protocol)
+        failed = OSError("the name has no address")
+        for position, address in enumerate(addresses):
             try:
-                # The other addresses get their share of the time.
-                connection.settimeout(exchange.time_left() / (len(addresses) - position + 1))
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.connect(address)
-                # What is left of the time to connect bounds the whole TLS handshake.
-                connection.settimeout(exchange.time_left())
-            except BaseException as error:
-                connection.close()
+                # The addresses that are left get their share of the time.
+                connection = _dialled(exchange, address, shares=len(addresses) - position)
+            except OSError as error:
+                failed = error
                 exchange.failure = _dialling_failure(error)
-                if not isinstance(error, OSError) or position == len(addresses):
-                    raise
             else:
-                break
-        exchange.failure = Failure.TLS_FAILED
-        return connection
+                exchange.failure = Failure.TLS_FAILED
+                return connection
+        raise failed
 
 
 class KnowingHTTPConnection(_KnowingConnection):
@@ -196,7 +190,22 @@ class KnowingHTTPSPool(HTTPSConnectionPool):
     ConnectionCls = KnowingHTTPSConnection
 
 
-def _dialling_failure(error: BaseException) -> Failure:
+def _dialled(exchange: Exchange, address: Any, *, shares: int) -> socket.socket:
+    family, kind, protocol, _name, place = address
+    connection = LimitedSocket(family, kind, protocol)
+    try:
+        connection.settimeout(exchange.time_left() / shares)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.connect(place)
+        # What is left of the time to connect bounds the whole TLS handshake.
+        connection.settimeout(exchange.time_left())
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _dialling_failure(error: OSError) -> Failure:
     if isinstance(error, ConnectionRefusedError):
         return Failure.CONNECTION_REFUSED
     if isinstance(error, TimeoutError):
@@ -205,7 +214,7 @@ def _dialling_failure(error: BaseException) -> Failure:
 
 
 def _resolved(host: str, port: int, seconds: float) -> list[Any]:
-    """Return `getaddrinfo`'s answer, which is never empty.
+    """Return `getaddrinfo`'s answer.
 
     Raises:
         TimeoutError: it did not come in time.

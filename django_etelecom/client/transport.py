@@ -10,7 +10,6 @@ import dataclasses
 import ipaddress
 import os
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException, IncompleteRead
 from typing import Any, cast
@@ -113,7 +112,6 @@ class Transport:
         self._ssl_context = ssl_context or ssl.create_default_context(cafile=certifi.where())
         self._ssl_context.sslsocket_class = LimitedTLSSocket
         self._pool_size = pool_size
-        self._lock = threading.Lock()
         self._adapter = _Adapter(self._ssl_context, pool_size)
         self._pid = os.getpid()
         self._requests: dict[str, requests.PreparedRequest] = {}
@@ -156,11 +154,10 @@ class Transport:
 
     def _adapter_of_this_process(self) -> "_Adapter":
         # A connection must not be shared with the process that this one was forked from.
+        # Without a lock, which a fork could leave taken: at worst a second adapter lives once.
         if self._pid != os.getpid():
-            with self._lock:
-                if self._pid != os.getpid():
-                    self._adapter = _Adapter(self._ssl_context, self._pool_size)
-                    self._pid = os.getpid()
+            self._adapter = _Adapter(self._ssl_context, self._pool_size)
+            self._pid = os.getpid()
         return self._adapter
 
 

@@ -179,6 +179,11 @@ def test_filters(viewer, message, settings, chosen, found):
     assert len(response.context["cl"].result_list) == found
 
 
+@pytest.mark.parametrize("name", ["account", "status__exact", "template__category__exact"])
+def test_filters__what_some_databases_cannot_be_asked(viewer, message, name):
+    assert viewer.get(reverse(LIST), {name: "a\x00"}).status_code == 400
+
+
 # --- A message's page ---------------------------------------------------------------------------
 
 

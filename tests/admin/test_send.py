@@ -301,13 +301,13 @@ def test_check__missing_account_is_told(sender, order_template):
 
 
 @pytest.mark.parametrize("field", ["to", "route", "params.customer_name", "params.amount"])
-@pytest.mark.parametrize("value", ["\x00", "a\x00b", "\ud800", "\u202e0912345678"])
+@pytest.mark.parametrize("value", ["\x00", "a\x00b", "\ud800"])
 def test_check__characters_that_cannot_be_sent(order_template, field, value):
     plan = MessageTemplate.objects.plan(Q(pk=order_template.pk))
 
     form = MessageForm(plan, {**ORDER, field: value})
 
-    assert list(form.errors) == ([field] if (field, value[0]) != ("to", "\u202e") else [])
+    assert list(form.errors) == [field]
 
 
 @pytest.mark.parametrize("field", ["to", "params.customer_name"])

@@ -117,6 +117,12 @@ def test_connection__next_address_is_tried(make_transport, serve, monkeypatch):
     assert send_result(result).outcome is Outcome.ACCEPTED
 
 
+def test_connection__name_without_an_address(transport, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    result = post(transport, "http://localhost:1/")
+    assert (result.failure, result.sent) == (Failure.CONNECT_FAILED, False)
+
+
 def test_connection__no_address_answers(make_transport, monkeypatch):
     def no_route(*_):
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
@@ -170,6 +176,15 @@ def test_fork__child_opens_its_own_connections(transport, serve):
     result = post(transport, server.url)
     assert status == 0
     assert isinstance(result, Response)
+    assert server.accepted == 2
+
+
+def test_fork__connections_belong_to_one_process_id(transport, serve, monkeypatch):
+    server = serve(serve_well)
+    post(transport, server.url)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    for _ in range(2):
+        post(transport, server.url)
     assert server.accepted == 2
 
 
@@ -273,6 +288,24 @@ def test_timeout__bounds_the_connecting_too(make_transport, serve, tls):
     result = post(transport, server.url)
     assert time.monotonic() - began < 1.5
     assert result.failure is Failure.CONNECT_TIMEOUT
+
+
+def test_timeout__may_have_passed_before_anything_began(make_transport):
+    result = post(make_transport(timeout=0.0), "http://127.0.0.1:1/")
+    assert not result.sent
+    assert result.detail == "OutOfTime"
+
+
+def test_timeout__may_have_passed_when_the_connection_stands(transport, monkeypatch):
+    def out_of_time(*_):
+        raise connections.OutOfTime
+
+    def connect_slowly(*_):
+        monkeypatch.setattr(connections.Exchange, "time_left", out_of_time)
+
+    monkeypatch.setattr(connections.LimitedSocket, "connect", connect_slowly)
+    result = post(transport, "http://127.0.0.1:1/")
+    assert (result.failure, result.sent) == (Failure.CONNECT_TIMEOUT, False)
 
 
 # What comes from outside
