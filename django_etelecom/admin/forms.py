@@ -120,7 +120,7 @@ class MessageForm(forms.Form):
             for name, sentences in error.message_dict.items():
                 self._add_faults(name, sentences)
         except ImproperlyConfigured as error:
-            self.add_error(None, unusable_account(error))
+            self.add_error(None, unusable_settings(error))
         else:
             wire = self.plan.schema.bind(message_arguments(self.typed)["params"])
             self.length = len(wire.render(self.plan.text, masked=False))
@@ -147,8 +147,8 @@ def message_arguments(typed: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def unusable_account(error: ImproperlyConfigured) -> str:
-    return _("The account of this template cannot be used: %(error)s") % {"error": error}
+def unusable_settings(error: ImproperlyConfigured) -> str:
+    return _("This site's settings do not allow it to be sent: %(error)s") % {"error": error}
 
 
 def label(name: str) -> str:

@@ -199,10 +199,14 @@ class MessageLogAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscr
             ", ",
             '<a href="{}">{}</a>',
             (
-                (reverse(f"{self.admin_site.name}:etelecom_messagelog_change", args=[pk]), shown)
+                (self._url_of(pk), shown)
                 for pk, shown in message.resends.values_list("pk", "public_id")
             ),
         )
+
+    def _url_of(self, pk: int) -> str:
+        site = self.admin_site.name
+        return reverse("admin:etelecom_messagelog_change", args=[pk], current_app=site)
 
     @admin.display(description=_("provider's words"))
     def provider_detail_in_words(self, message: MessageLog) -> SafeString | str:

@@ -35,7 +35,7 @@ from ..models.routes import channel_names
 from ..models.templates import TemplatePlan
 from ..sealing import SealBroken, seal, unseal
 from ..services import send_message
-from .forms import MessageForm, TemplateChoiceForm, label, message_arguments, unusable_account
+from .forms import MessageForm, TemplateChoiceForm, label, message_arguments, unusable_settings
 from .rendering import filled_text
 
 PURPOSE = "admin send"
@@ -160,7 +160,7 @@ class SendMessageView(View):
         except (IdempotencyConflict, SendBlocked) as error:
             notice = _("Nothing was sent: %(error)s") % {"error": error}
         except ImproperlyConfigured as error:
-            notice = _("Nothing was sent.") + " " + unusable_account(error)
+            notice = _("Nothing was sent.") + " " + unusable_settings(error)
         else:
             _tell(self.request, message)
             return HttpResponseRedirect(self._page_after(message))
@@ -178,9 +178,9 @@ class SendMessageView(View):
     def _page_after(self, message: MessageLog) -> str:
         site = self.model_admin.admin_site.name
         if self.model_admin.has_view_permission(self.request, message):
-            return reverse(f"{site}:etelecom_messagelog_change", args=[message.pk])
+            return reverse("admin:etelecom_messagelog_change", args=[message.pk], current_app=site)
         query = urlencode({"template": message.template_code})
-        return f"{reverse(f'{site}:etelecom_messagelog_send')}?{query}"
+        return f"{reverse('admin:etelecom_messagelog_send', current_app=site)}?{query}"
 
     def _choice_page(self, choice: TemplateChoiceForm, *, notice: str = "") -> HttpResponse:
         return self._page(

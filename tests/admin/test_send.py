@@ -296,7 +296,7 @@ def test_check__missing_account_is_told(sender, order_template):
     response = sender.post(send_url("order_confirmation"), ORDER)
 
     [sentence] = faults(response)["__all__"]
-    assert sentence.startswith("The account of this template cannot be used:")
+    assert sentence.startswith("This site's settings do not allow it to be sent:")
     assert "'gone'" in sentence
 
 
@@ -577,7 +577,9 @@ def test_confirm__account_gone_meanwhile(sender, order_template, etelecom_outbox
     response = confirm(sender, token)
 
     assert response.status_code == 200
-    assert "Nothing was sent. The account of this template cannot be used:" in page(response)
+    assert "Nothing was sent. This site&#x27;s settings do not allow it to be sent:" in page(
+        response
+    )
     assert not MessageLog.objects.exists()
 
 

@@ -21,6 +21,11 @@ def echo_in_headers_that_cannot_be_parsed(peer: Peer) -> None:
         peer.send(answer(headers=f"no header line {request.body.decode()}\r\n"))
 
 
+def echo_in_a_continuation_of_no_header(peer: Peer) -> None:
+    while request := peer.read_request():
+        peer.send(b"HTTP/1.1 200 OK\r\n " + request.body + b"\r\nContent-Length: 0\r\n\r\n")
+
+
 def reset_after_reading(peer: Peer) -> None:
     peer.read_request()
     peer.reset()
@@ -31,10 +36,16 @@ def not_http(peer: Peer) -> None:
     peer.send(request.body + b"\r\n\r\n")
 
 
-@pytest.mark.parametrize(
-    "behave",
-    [serve_well, echo_in_headers_that_cannot_be_parsed, reset_after_reading, not_http],
-)
+PEERS = [
+    serve_well,
+    echo_in_headers_that_cannot_be_parsed,
+    echo_in_a_continuation_of_no_header,
+    reset_after_reading,
+    not_http,
+]
+
+
+@pytest.mark.parametrize("behave", PEERS)
 def test_logs__nothing_secret_at_any_level(transport, serve, caplog, capfd, monkeypatch, behave):
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 9)
     caplog.set_level(logging.DEBUG)
@@ -44,10 +55,7 @@ def test_logs__nothing_secret_at_any_level(transport, serve, caplog, capfd, monk
     assert SECRET not in caplog.text + printed.out + printed.err
 
 
-@pytest.mark.parametrize(
-    "behave",
-    [serve_well, echo_in_headers_that_cannot_be_parsed, reset_after_reading, not_http],
-)
+@pytest.mark.parametrize("behave", PEERS)
 def test_repr__nothing_secret(transport, serve, behave):
     result = transport.post(serve(behave).url, BODY)
     shown = f"{transport!r} {vars(transport)} {send_result(result)!r}"

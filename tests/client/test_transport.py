@@ -106,14 +106,14 @@ def test_connection__is_kept_after_a_refusal(transport, serve):
     assert server.accepted == 1
 
 
-def test_connection__next_address_is_tried(make_transport, serve, monkeypatch):
+def test_connection__next_address_is_tried(transport, serve, monkeypatch):
     server = serve(serve_well)
     port = int(server.url.split(":")[2].split("/")[0])
     kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
     with socket.create_server(("127.0.0.1", 0)) as closed:
         addresses = [(*kind, closed.getsockname()), (*kind, ("127.0.0.1", port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
-    result = post(make_transport(), f"http://localhost:{port}/")
+    result = post(transport, f"http://localhost:{port}/")
     assert send_result(result).outcome is Outcome.ACCEPTED
 
 
@@ -123,14 +123,33 @@ def test_connection__name_without_an_address(transport, monkeypatch):
     assert (result.failure, result.sent) == (Failure.CONNECT_FAILED, False)
 
 
-def test_connection__no_address_answers(make_transport, monkeypatch):
-    def no_route(*_):
-        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+@pytest.mark.parametrize(
+    ("number", "detail"),
+    [
+        (errno.ENETUNREACH, "OSError: Network is unreachable"),
+        (errno.ECONNRESET, "ConnectionResetError: Connection reset by peer"),
+    ],
+)
+def test_connection__no_address_answers(transport, monkeypatch, number, detail):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(connections.LimitedSocket, "connect", no_route)
-    result = post(make_transport(), "http://127.0.0.1:1/")
+    monkeypatch.setattr(connections.LimitedSocket, "connect", fail)
+    result = post(transport, "http://127.0.0.1:1/")
     assert (result.failure, result.sent) == (Failure.CONNECT_FAILED, False)
-    assert result.detail == "OSError: Network is unreachable"
+    assert result.detail == detail
+
+
+def test_connection__closed_under_the_request_is_not_dialled_again(transport, serve, monkeypatch):
+    def close(connection, *_, **__):
+        connection.close()
+
+    monkeypatch.setattr(connections.KnowingHTTPConnection, "endheaders", close)
+    server = serve(serve_well)
+    result = post(transport, server.url)
+    assert isinstance(result, NoAnswer)
+    assert server.requests == []
+    assert server.accepted == 1
 
 
 def test_close__connections_are_closed(transport, serve):
