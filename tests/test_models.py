@@ -39,7 +39,7 @@ def test_route__channels_that_are_no_ordered_choice_are_refused(channels):
 
 
 def test_channel_names():
-    assert channel_names(["1", "2", "3"]) == "ZNS (Zalo) → Voice call → SMS"
+    assert channel_names(["1", "2", "3", "9"]) == "ZNS (Zalo) → Voice call → SMS → 9"
 
 
 @pytest.mark.parametrize(("pattern", "fine"), [("[0-9]+", True), ("(", False)])

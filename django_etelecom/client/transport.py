@@ -220,7 +220,7 @@ def _answered(
 def _no_answer(exchange: Exchange, error: BaseException) -> NoAnswer:
     if _comes_from_outside(error):
         return NoAnswer(Failure.INTERRUPTED, exchange.sent, type(error).__name__, bare(error))
-    chain = [link for link in _chain(error) if not isinstance(link, requests.RequestException)]
+    chain = list(_chain(error))
     failure, link = _failure_after(chain) if exchange.sent else _failure_before(exchange, chain)
     return NoAnswer(failure, exchange.sent, _detail(link))
 
@@ -269,7 +269,8 @@ _FAILURES_AFTER: list[tuple[type[BaseException], Failure]] = [
 def _failure_after(chain: list[BaseException]) -> tuple[Failure, BaseException]:
     for kind, failure in _FAILURES_AFTER:
         for link in chain:
-            if isinstance(link, kind):
+            # Those of requests are all OSErrors, and say nothing.
+            if isinstance(link, kind) and not isinstance(link, requests.RequestException):
                 return failure, link
     return Failure.INTERNAL_ERROR, chain[-1]
 

@@ -36,7 +36,9 @@ def validate_channels(channels: object) -> None:
 
 def channel_names(channels: Iterable[str]) -> str:
     """Return channels as a person reads them, such as `ZNS (Zalo) → SMS`."""
-    return " → ".join(str(Channel(channel).label) for channel in channels)
+    # What a script has stored past the validation is shown as it is.
+    labels = dict(Channel.choices)
+    return " → ".join(str(labels.get(channel, channel)) for channel in channels)
 
 
 class RouteRule(models.Model):
