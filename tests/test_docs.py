@@ -48,8 +48,6 @@ def test_commands__are_documented(command):
 
 @pytest.mark.parametrize("environment", ["run -e demo", "run"])
 def test_readme__has_the_commands_of_a_fresh_machine(environment):
-    command = (
-        f"python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox {environment}\n"
-    )
+    command = f"python3 -m venv .venv && .venv/bin/pip install tox && .venv/bin/tox {environment}\n"
 
     assert command in (ROOT / "README.md").read_text()
