@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import Channel, RouteRule
 from ..models.routes import channel_names
+from .lookups import StorableLookups
 
 PLACES = ("first_channel", "second_channel", "third_channel")
 
@@ -57,7 +58,7 @@ class RouteRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
 
 @admin.register(RouteRule)
-class RouteRuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
+class RouteRuleAdmin(StorableLookups):
     form = RouteRuleForm
     readonly_fields = ["channels_in_words"]
     list_display = ["name", "channels_in_words", "is_default"]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from ..conf import settings
 from ..models import MessageTemplate, TemplateParameter
 from ..schema import placeholders
+from .lookups import StorableLookups
 from .rendering import filled_text
 
 
@@ -86,7 +87,7 @@ class TemplateParameterInline(admin.TabularInline):  # type: ignore[type-arg]  #
 
 
 @admin.register(MessageTemplate)
-class MessageTemplateAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
+class MessageTemplateAdmin(StorableLookups):
     form = MessageTemplateForm
     inlines = [TemplateParameterInline]
     list_display = ["code", "name", "category", "account", "route", "is_active"]
