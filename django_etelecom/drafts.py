@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,6 +20,7 @@ from .client.opaque import Opaque
 from .client.protocol import route_rule
 from .exceptions import InvalidMessage
 from .models import MessageLog, MessageTemplate, RouteRule
+from .models.routes import validate_channels
 from .models.templates import TemplatePlan
 from .redaction import clean_text
 from .schema import Wire
@@ -139,60 +141,62 @@ def _collect(faults: dict[str, list[str]], check: Callable[[], T]) -> T | None:
         return None
 
 
+def _fault(field: str, sentence: str) -> InvalidMessage:
+    return InvalidMessage({field: [sentence]})
+
+
 def _plan(template: object) -> TemplatePlan:
     if isinstance(template, MessageTemplate):
         code, lookup = template.code, Q(pk=template.pk)
     elif isinstance(template, str):
         code, lookup = template, Q(code=template)
     else:
-        raise InvalidMessage({"template": [_("Give the template's code or a MessageTemplate.")]})
+        raise _fault("template", _("Give the template's code or a MessageTemplate."))
     plan = MessageTemplate.objects.plan(lookup) if _is_storable(code, 100) else None
     # MariaDB finds `abc` for `ABC`.
     if plan is None or (isinstance(template, str) and plan.code != code):
-        raise InvalidMessage(
-            {
-                "template": [
-                    _("There is no template with the code “%(code)s”.")
-                    % {"code": clean_text(code, QUOTED)}
-                ]
-            }
-        )
+        sentence = _("There is no template with the code “%(code)s”.")
+        raise _fault("template", sentence % {"code": clean_text(code, QUOTED)})
     if not plan.is_active:
-        raise InvalidMessage(
-            {"template": [_("The template “%(code)s” is not active.") % {"code": plan.code}]}
-        )
+        raise _fault("template", _("The template “%(code)s” is not active.") % {"code": plan.code})
     return plan
 
 
 def _route(route: object, plan: TemplatePlan | None) -> tuple[str, tuple[str, ...]]:
+    """Return the name of the route that was asked for, "" where none was, and its channels."""
     if route is None or route == "":
-        if plan is not None and not plan.channels:
-            raise InvalidMessage(
-                {
-                    "route": [
-                        _(
-                            "The template has no route and there is no default route: "
-                            "set one, or name a route with the message."
-                        )
-                    ]
-                }
+        if plan is None:
+            return "", ()  # The fault is the template's.
+        if not plan.channels:
+            raise _fault(
+                "route",
+                _(
+                    "The template has no route and there is no default route: "
+                    "set one, or name a route with the message."
+                ),
             )
-        return "", plan.channels if plan else ()
+        return "", _channels(plan.channels)
+    rule: RouteRule | None
     if isinstance(route, RouteRule):
-        return route.name, tuple(route.channels)
-    if not isinstance(route, str):
-        raise InvalidMessage({"route": [_("Give the name of a route or a RouteRule.")]})
-    rule = RouteRule.objects.filter(name=route).first() if _is_storable(route, 100) else None
-    if rule is None or rule.name != route:
-        raise InvalidMessage(
-            {
-                "route": [
-                    _("There is no route with the name “%(name)s”.")
-                    % {"name": clean_text(route, QUOTED)}
-                ]
-            }
-        )
-    return rule.name, tuple(rule.channels)
+        name, rule = route.name, route
+    elif isinstance(route, str):
+        name = route
+        rule = RouteRule.objects.filter(name=name).first() if _is_storable(name, 100) else None
+    else:
+        raise _fault("route", _("Give the name of a route or a RouteRule."))
+    if rule is None or rule.name != name or not _is_storable(name, 100):
+        sentence = _("There is no route with the name “%(name)s”.")
+        raise _fault("route", sentence % {"name": clean_text(name, QUOTED)})
+    return name, _channels(rule.channels)
+
+
+def _channels(channels: Any) -> tuple[str, ...]:
+    """Check channels once more: a script may have stored them past the validation."""
+    try:
+        validate_channels(list(channels) if isinstance(channels, list | tuple) else channels)
+    except ValidationError as error:
+        raise InvalidMessage({"route": error.messages}) from None
+    return tuple(channels)
 
 
 def _is_storable(text: str, limit: int) -> bool:
@@ -208,7 +212,7 @@ def _idempotency_digest(key: object) -> str | None:
     if key is None:
         return None
     if not isinstance(key, str) or not 0 < len(key) <= 255:
-        raise InvalidMessage({"idempotency_key": [_("Give text of 1 to 255 characters.")]})
+        raise _fault("idempotency_key", _("Give text of 1 to 255 characters."))
     # Not keyed by SECRET_KEY: after a rotation an old key would send again.
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -217,9 +221,9 @@ def _expiry(expires_at: object) -> datetime | None:
     if expires_at is None:
         return None
     if not isinstance(expires_at, datetime) or timezone.is_naive(expires_at):
-        raise InvalidMessage({"expires_at": [_("Give a datetime with a time zone.")]})
+        raise _fault("expires_at", _("Give a datetime with a time zone."))
     if expires_at <= timezone.now():
-        raise InvalidMessage({"expires_at": [_("This has passed.")]})
+        raise _fault("expires_at", _("This has passed."))
     return expires_at
 
 
@@ -233,10 +237,9 @@ def _metadata(metadata: object) -> dict[str, Any]:
             text = json.dumps(dict(metadata), allow_nan=False, ensure_ascii=False).encode().decode()
     # PostgreSQL refuses NUL in jsonb, escaped or not.
     if text is None or "\\u0000" in text:
-        raise InvalidMessage({"metadata": [_("Give a mapping that can be stored as JSON.")]})
+        raise _fault("metadata", _("Give a mapping that can be stored as JSON."))
     if len(text) > MAX_METADATA:
-        raise InvalidMessage(
-            {"metadata": [_("At most %(limit)d characters of JSON.") % {"limit": MAX_METADATA}]}
-        )
+        sentence = _("At most %(limit)d characters of JSON.")
+        raise _fault("metadata", sentence % {"limit": MAX_METADATA})
     checked: dict[str, Any] = json.loads(text)
     return checked

@@ -408,6 +408,35 @@ def test_send__without_any_route_raises(scripted, otp_template):
     assert list(caught.value.message_dict) == ["route"]
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        RouteRule(name="unsaved", channels=["9"]),
+        RouteRule(name="unsaved", channels=[]),
+        RouteRule(name="unsaved", channels=None),
+        RouteRule(name="unsaved", channels="13"),
+        RouteRule(name="", channels=["3"]),
+        RouteRule(name="nul\0", channels=["3"]),
+        RouteRule(name="n" * 101, channels=["3"]),
+    ],
+    ids=["unknown channel", "no channel", "None", "text", "no name", "NUL", "long name"],
+)
+def test_send__route_that_is_not_sound_raises(scripted, otp_template, rule):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message("login_otp", PHONE, {"otp": "123456"}, route=rule)
+
+    assert list(caught.value.message_dict) == ["route"]
+
+
+def test_send__stored_channels_that_are_not_sound_raise(scripted, otp_template):
+    RouteRule.objects.update(channels=["9"])
+
+    with pytest.raises(InvalidMessage) as caught:
+        send_message("login_otp", PHONE, {"otp": "123456"})
+
+    assert list(caught.value.message_dict) == ["route"]
+
+
 # Idempotency
 
 

@@ -51,7 +51,7 @@ class TemplateQuerySet(models.QuerySet["MessageTemplate"]):
             category=category,
             text=text,
             is_active=is_active,
-            channels=tuple(channels),
+            channels=tuple(channels) if isinstance(channels, list) else (),
             schema=Schema(Parameter(*row[9:]) for row in rows if row[0] is not None),
         )
 
