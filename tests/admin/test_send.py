@@ -406,7 +406,9 @@ def test_secret__is_hidden_from_error_reports(sender, otp_template):
 def test_change__reopens_the_form_as_it_was_typed(sender, order_template):
     token = check(sender, "order_confirmation", ORDER)
 
-    response = sender.post(send_url("order_confirmation"), {"step": ["confirm", "change"], "message": token})
+    response = sender.post(
+        send_url("order_confirmation"), {"step": ["confirm", "change"], "message": token}
+    )
 
     html = page(response)
     assert faults(response) == {}
@@ -419,7 +421,9 @@ def test_change__deleted_template(sender, order_template):
     token = check(sender, "order_confirmation", ORDER)
     order_template.delete()
 
-    response = sender.post(send_url("order_confirmation"), {"step": ["confirm", "change"], "message": token})
+    response = sender.post(
+        send_url("order_confirmation"), {"step": ["confirm", "change"], "message": token}
+    )
 
     assert list(faults(response)) == ["template"]
 
