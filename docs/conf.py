@@ -26,8 +26,11 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+# The docstrings write code between single backticks.
+default_role = "code"
 html_theme = "furo"
 html_title = "django-etelecom"
+html_show_copyright = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
