@@ -87,5 +87,7 @@ def _move(pk: int, due: Q, *, to: Status, reason: Reason | str = "") -> bool:
         status=to, reason=reason, lease_expires_at=None, updated_at=timezone.now()
     )
     if moved:
-        logger.info("Message %s is %s%s.", pk, to, f" ({reason})" if reason else "")
+        # What needs a reason was not meant to happen.
+        level = logging.WARNING if reason else logging.INFO
+        logger.log(level, "Message %s is %s%s.", pk, to, f" ({reason})" if reason else "")
     return bool(moved)

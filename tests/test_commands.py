@@ -35,6 +35,16 @@ def test_send__asks_for_a_value_without_showing_it(scripted, otp_template, monke
     assert scripted.sent[0].wire.reveal() == {"otp": "937415"}
 
 
+def test_send__nobody_to_ask_is_told(scripted, otp_template, monkeypatch):
+    def no_terminal(prompt):
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", no_terminal)
+
+    with pytest.raises(CommandError, match="nobody to ask"):
+        run("login_otp", PHONE, "otp=")
+
+
 def test_send__check_sends_nothing(scripted, otp_template):
     printed = run("login_otp", PHONE, "otp=937415", "--check")
 

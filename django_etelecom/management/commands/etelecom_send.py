@@ -64,8 +64,14 @@ class Command(BaseCommand):
             name, separator, value = pair.partition("=")
             if not separator:
                 raise CommandError(f"'{pair}' is not of the form NAME=VALUE.")
-            params[name] = value or getpass.getpass(f"{name}: ")
+            params[name] = value or self._asked(name)
         return params
+
+    def _asked(self, name: str) -> str:
+        try:
+            return getpass.getpass(f"{name}: ")
+        except EOFError:
+            raise CommandError(f"There is nobody to ask for the value of {name}.") from None
 
     def _show(self, check: services.MessageCheck) -> None:
         self.stdout.write(f"To       {check.recipient}")
