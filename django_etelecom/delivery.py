@@ -51,21 +51,21 @@ def send_claimed(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) 
 
 def _attempt(outgoing: Outgoing, backend: BaseBackend) -> SendResult:
     """Send once and return the result, its texts free of secrets. Never raises."""
+    secrets = Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal()))
     try:
-        result = backend.send_message(outgoing)
-    # A backend is not meant to raise. If it does, what it did before is not known; and its error
-    # may show what it was sending, so only the name of its class goes on. What tells the process
-    # to stop is raised again when the outcome is on record.
+        return _redacted(backend.send_message(outgoing), secrets)
+    # A backend is not meant to raise, nor to answer with anything but a sound result. If it does,
+    # what it did before is not known; and its error may show what it was sending, so only the name
+    # of its class goes on. What tells the process to stop is raised again when the outcome is on
+    # record.
     except BaseException as error:  # noqa: BLE001
         stop = not isinstance(error, Exception)
-        result = SendResult(
+        return SendResult(
             outcome=Outcome.UNKNOWN,
             failure=Failure.INTERRUPTED if stop else Failure.INTERNAL_ERROR,
             failure_detail=type(error).__name__,
             interrupt=bare(error) if stop else None,
         )
-    secrets = Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal()))
-    return _redacted(result, secrets)
 
 
 def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResult:
@@ -73,6 +73,7 @@ def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResul
     understood = result.failure is None
     return dataclasses.replace(
         result,
+        outcome=Outcome(result.outcome),
         provider_message_id=clean_text(result.provider_message_id, 100),
         # A status of the provider's table is no echo, even where a PIN looks like it.
         provider_status=clean_text(
@@ -98,7 +99,9 @@ def _record(message: MessageLog, result: SendResult) -> None:
     for pause in (0.0, *RECORD_PAUSES):
         time.sleep(pause)
         try:
-            if not failed or not _is_recorded(message):
+            if failed and _is_recorded(message):
+                message.refresh_from_db()
+            else:
                 events.record_send(message, result)
             return
         except (DatabaseError, InterfaceError) as error:

@@ -34,6 +34,9 @@ CONTENT = "message content"
 MAX_METADATA = 16 * 1024
 """Characters of JSON."""
 
+MAX_DEPTH = 50
+"""Levels of nesting in metadata; SQLite takes 1,000 and refuses more with an error."""
+
 QUOTED = 40
 """How much of a faulty value a sentence quotes, in characters."""
 
@@ -199,9 +202,9 @@ def _channels(channels: Any) -> tuple[str, ...]:
     return tuple(channels)
 
 
-def _is_storable(text: str, limit: int) -> bool:
-    """Tell whether a database could hold the text; asking some for it raises where not."""
-    return 0 < len(text) <= limit and clean_text(text, limit) == text
+def _is_storable(text: object, limit: int) -> bool:
+    """Tell whether it is text that a database could hold; asking some for it raises where not."""
+    return isinstance(text, str) and 0 < len(text) <= limit and clean_text(text, limit) == text
 
 
 def _wire(plan: TemplatePlan, params: Opaque[Any]) -> Wire:
@@ -222,7 +225,11 @@ def _expiry(expires_at: object) -> datetime | None:
         return None
     if not isinstance(expires_at, datetime) or timezone.is_naive(expires_at):
         raise _fault("expires_at", _("Give a datetime with a time zone."))
-    if expires_at <= timezone.now():
+    now = timezone.now()
+    # At either end of the calendar instants cannot be shown in every time zone.
+    if expires_at.year > now.year + 1:
+        raise _fault("expires_at", _("This is too far away: give at most the end of next year."))
+    if expires_at.year < now.year - 1 or expires_at <= now:
         raise _fault("expires_at", _("This has passed."))
     return expires_at
 
@@ -242,4 +249,15 @@ def _metadata(metadata: object) -> dict[str, Any]:
         sentence = _("At most %(limit)d characters of JSON.")
         raise _fault("metadata", sentence % {"limit": MAX_METADATA})
     checked: dict[str, Any] = json.loads(text)
+    if not _is_shallow(checked, MAX_DEPTH):
+        sentence = _("At most %(limit)d levels of nesting.")
+        raise _fault("metadata", sentence % {"limit": MAX_DEPTH})
     return checked
+
+
+def _is_shallow(value: object, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return True
+    return levels > 0 and all(_is_shallow(member, levels - 1) for member in value)

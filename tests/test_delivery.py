@@ -38,6 +38,15 @@ def test_deliver__backend_that_raises_is_unknown(scripted, otp_template):
     assert message.events.get().failure_detail == "ValueError"
 
 
+@pytest.mark.parametrize("answer", [None, "accepted", SendResult(outcome="sent")])
+def test_deliver__backend_that_answers_nonsense_is_unknown(scripted, otp_template, answer):
+    scripted.answer = staticmethod(lambda outgoing: answer)
+
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert (message.status, message.reason) == ("unknown", "internal_error")
+
+
 def test_deliver__told_to_stop_is_recorded_and_raised_afresh(scripted, otp_template):
     scripted.answer = stops_with(SystemExit(3))
 
@@ -87,7 +96,7 @@ def test_record__commit_whose_answer_was_lost_is_not_repeated(
     record_send = events.record_send
 
     def commits_and_fails(message, result):
-        record_send(message, result)
+        record_send(MessageLog.objects.get(), result)
         raise OperationalError("the answer to COMMIT was lost")
 
     monkeypatch.setattr(events, "record_send", commits_and_fails)

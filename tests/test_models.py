@@ -40,6 +40,8 @@ def test_route__channels_that_are_no_ordered_choice_are_refused(channels):
 
 def test_channel_names():
     assert channel_names(["1", "2", "3", "9"]) == "ZNS (Zalo) → Voice call → SMS → 9"
+    assert channel_names([["1"], None]) == "['1'] → None"
+    assert channel_names(5) == "5"
 
 
 @pytest.mark.parametrize(("pattern", "fine"), [("[0-9]+", True), ("(", False)])

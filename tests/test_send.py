@@ -1,7 +1,8 @@
 """`services.send_message`: what is written and what is sent, when, and how often."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from datetime import timezone as dt_timezone
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -20,6 +21,13 @@ PHONE = "0912 345 678"
 WIRE_PHONE = "84912345678"
 
 committing = pytest.mark.django_db(transaction=True)
+
+
+def nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return {"a": value}
 
 
 def in_thread(function):
@@ -296,8 +304,30 @@ def test_send__all_faults_at_once(scripted, order_template):
 
 @pytest.mark.parametrize(
     "template",
-    ["nowhere", "", "a" * 10_000_000, "nul\0", "lone \ud800", None, 7, "LOGIN_OTP", b"login_otp"],
-    ids=["unknown", "blank", "10 MB", "NUL", "surrogate", "None", "integer", "case", "bytes"],
+    [
+        "nowhere",
+        "",
+        "a" * 10_000_000,
+        "nul\0",
+        "lone \ud800",
+        None,
+        7,
+        "LOGIN_OTP",
+        b"login_otp",
+        MessageTemplate(code=None),
+    ],
+    ids=[
+        "unknown",
+        "blank",
+        "10 MB",
+        "NUL",
+        "surrogate",
+        "None",
+        "integer",
+        "case",
+        "bytes",
+        "template without code",
+    ],
 )
 def test_send__unknown_template_raises(scripted, otp_template, template):
     with pytest.raises(InvalidMessage) as caught:
@@ -331,7 +361,15 @@ def test_send__params_that_are_no_mapping_of_names_raise(scripted, otp_template,
 
 @pytest.mark.parametrize(
     "metadata",
-    [{"a": object()}, [1], {"a": "\0"}, {"a": "\ud800"}, {"a": "x" * 20_000}, {1.5: {2: set()}}],
+    [
+        nested(60),
+        {"a": object()},
+        [1],
+        {"a": "\0"},
+        {"a": "\ud800"},
+        {"a": "x" * 20_000},
+        {1.5: {2: set()}},
+    ],
 )
 def test_send__metadata_that_cannot_be_stored_raises(scripted, otp_template, metadata):
     with pytest.raises(InvalidMessage) as caught:
@@ -340,7 +378,17 @@ def test_send__metadata_that_cannot_be_stored_raises(scripted, otp_template, met
     assert list(caught.value.message_dict) == ["metadata"]
 
 
-@pytest.mark.parametrize("expires_at", [timezone.now().replace(tzinfo=None), "tomorrow", 60])
+@pytest.mark.parametrize(
+    "expires_at",
+    [
+        timezone.now().replace(tzinfo=None),
+        "tomorrow",
+        60,
+        datetime.max.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=dt_timezone(timedelta(hours=-12))),
+        datetime.min.replace(tzinfo=dt_timezone(timedelta(hours=14))),
+    ],
+)
 def test_send__expiry_that_is_no_instant_raises(scripted, otp_template, expires_at):
     with pytest.raises(InvalidMessage) as caught:
         send_message("login_otp", PHONE, {"otp": "123456"}, expires_at=expires_at)
@@ -416,10 +464,20 @@ def test_send__without_any_route_raises(scripted, otp_template):
         RouteRule(name="unsaved", channels=None),
         RouteRule(name="unsaved", channels="13"),
         RouteRule(name="", channels=["3"]),
+        RouteRule(name=None, channels=["3"]),
         RouteRule(name="nul\0", channels=["3"]),
         RouteRule(name="n" * 101, channels=["3"]),
     ],
-    ids=["unknown channel", "no channel", "None", "text", "no name", "NUL", "long name"],
+    ids=[
+        "unknown channel",
+        "no channel",
+        "None",
+        "text",
+        "no name",
+        "None as name",
+        "NUL",
+        "long name",
+    ],
 )
 def test_send__route_that_is_not_sound_raises(scripted, otp_template, rule):
     with pytest.raises(InvalidMessage) as caught:

@@ -3,11 +3,23 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import SuspiciousOperation
+from django.db import DataError, NotSupportedError
 from django.http import HttpRequest
 
 
-class StorableLookups(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
-    """An admin whose lists answer 400 to a filter that PostgreSQL would refuse with an error."""
+class AskableLists(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
+    """An admin whose lists answer 400, not 500, to a filter that the database cannot be asked."""
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # PostgreSQL refuses a NUL with an error, others look for it.
         return "\x00" not in value and super().lookup_allowed(lookup, value, request)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_changelist_instance(request)
+        # Years beyond the calendar, numbers beyond the column, lookups that a field lacks.
+        except (OverflowError, ValueError, DataError, NotSupportedError) as error:
+            if not request.GET:
+                raise
+            raise SuspiciousOperation("This list cannot be filtered so.") from error

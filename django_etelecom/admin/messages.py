@@ -18,7 +18,7 @@ from ..conf import settings
 from ..exceptions import InvalidMessage
 from ..models import MessageLog
 from ..models.routes import channel_names
-from .lookups import StorableLookups
+from .lookups import AskableLists
 from .rendering import filled_text, status_badge
 from .send import send_view
 
@@ -37,7 +37,7 @@ class AccountFilter(admin.SimpleListFilter):
 
 
 @admin.register(MessageLog)
-class MessageLogAdmin(StorableLookups):
+class MessageLogAdmin(AskableLists):
     list_display = [
         "recipient_in_words",
         "status_in_words",

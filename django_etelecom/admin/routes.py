@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import Channel, RouteRule
 from ..models.routes import channel_names
-from .lookups import StorableLookups
+from .lookups import AskableLists
 
 PLACES = ("first_channel", "second_channel", "third_channel")
 
@@ -39,7 +39,11 @@ class RouteRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for place, channel in zip(PLACES, self.instance.channels or [], strict=False):
+        channels = self.instance.channels
+        # A script may have stored anything; what cannot be chosen is shown as not chosen.
+        for place, channel in zip(
+            PLACES, channels if isinstance(channels, list) else [], strict=False
+        ):
             self.initial.setdefault(place, channel)
 
     def clean(self) -> dict[str, Any]:
@@ -58,7 +62,7 @@ class RouteRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
 
 
 @admin.register(RouteRule)
-class RouteRuleAdmin(StorableLookups):
+class RouteRuleAdmin(AskableLists):
     form = RouteRuleForm
     readonly_fields = ["channels_in_words"]
     list_display = ["name", "channels_in_words", "is_default"]

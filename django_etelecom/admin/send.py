@@ -34,7 +34,7 @@ from ..models.messages import Status
 from ..models.routes import channel_names
 from ..models.templates import TemplatePlan
 from ..sealing import SealBroken, seal, unseal
-from ..services import send_message
+from ..services import MessageCheck, check_message, send_message
 from .forms import MessageForm, TemplateChoiceForm, label, message_arguments, unusable_settings
 from .rendering import filled_text
 
@@ -62,6 +62,8 @@ class CheckedMessage:
     """The template's code."""
     typed: Opaque[dict[str, str]]
     """What the fields of the form held."""
+    shown: str
+    """What the page of the check showed, secrets masked."""
     nonce: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex)
 
     def sealed_for(self, user: Any) -> str:
@@ -72,6 +74,7 @@ class CheckedMessage:
                     "nonce": self.nonce,
                     "template": self.template,
                     "typed": self.typed.reveal(),
+                    "shown": self.shown,
                 }
             ),
             purpose=PURPOSE,
@@ -87,7 +90,9 @@ class CheckedMessage:
         opened = json.loads(unseal(token, purpose=PURPOSE, max_age=CONFIRM_WITHIN))
         if opened["user"] != str(user.pk):
             raise SealBroken("The sealed message is another person's.")
-        return cls(opened["template"], Opaque(opened["typed"]), opened["nonce"])
+        return cls(
+            opened["template"], Opaque(opened["typed"]), opened["shown"], nonce=opened["nonce"]
+        )
 
 
 class SendMessageView(View):
@@ -132,7 +137,7 @@ class SendMessageView(View):
         form = MessageForm(plan, self.request.POST)
         if not form.is_valid():
             return self._form_page(code, form)
-        checked = CheckedMessage(code, Opaque(form.typed))
+        checked = CheckedMessage(code, Opaque(form.typed), _shown(form.check))
         values = form.check.wire["list_param"]
         return self._page(
             "check",
@@ -148,22 +153,24 @@ class SendMessageView(View):
         )
 
     def _confirm(self, checked: CheckedMessage) -> HttpResponse:
+        notice = _("Nothing was sent: the template or its route was changed after your check.")
         try:
-            message = send_message(
-                checked.template,
-                **message_arguments(checked.typed.reveal()),
-                idempotency_key=checked.nonce,
-                sent_by=self.request.user,
-            )
+            check = check_message(checked.template, **message_arguments(checked.typed.reveal()))
+            if _shown(check) == checked.shown:
+                message = send_message(
+                    checked.template,
+                    **message_arguments(checked.typed.reveal()),
+                    idempotency_key=checked.nonce,
+                    sent_by=self.request.user,
+                )
+                _tell(self.request, message)
+                return HttpResponseRedirect(self._page_after(message))
         except InvalidMessage:
             notice = _("Nothing was sent: what you checked is not valid any more.")
         except (IdempotencyConflict, SendBlocked) as error:
             notice = _("Nothing was sent: %(error)s") % {"error": error}
         except ImproperlyConfigured as error:
             notice = _("Nothing was sent.") + " " + unusable_settings(error)
-        else:
-            _tell(self.request, message)
-            return HttpResponseRedirect(self._page_after(message))
         plan = _plan(checked.template)
         form = MessageForm(plan, checked.typed.reveal()) if plan else None
         return self._form_page(checked.template, form, notice=notice)
@@ -230,6 +237,12 @@ class SendMessageView(View):
 def _admin_form(form: Any, fieldsets: Any) -> AdminForm:
     """Return the form as the admin's own template of a fieldset takes it."""
     return AdminForm(form, fieldsets, {})
+
+
+def _shown(check: MessageCheck) -> str:
+    """Return what a person sees of a message before sending it; it holds no secret."""
+    params = check.wire["list_param"]
+    return json.dumps([check.recipient, check.channels, check.text, params])
 
 
 def _plan(code: str) -> TemplatePlan | None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from ..conf import settings
 from ..models import MessageTemplate, TemplateParameter
 from ..schema import placeholders
-from .lookups import StorableLookups
+from .lookups import AskableLists
 from .rendering import filled_text
 
 
@@ -87,7 +87,7 @@ class TemplateParameterInline(admin.TabularInline):  # type: ignore[type-arg]  #
 
 
 @admin.register(MessageTemplate)
-class MessageTemplateAdmin(StorableLookups):
+class MessageTemplateAdmin(AskableLists):
     form = MessageTemplateForm
     inlines = [TemplateParameterInline]
     list_display = ["code", "name", "category", "account", "route", "is_active"]

@@ -1,6 +1,6 @@
 """Route rules: which channels a message tries, in which order."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -34,11 +34,15 @@ def validate_channels(channels: object) -> None:
         raise ValidationError(_("Each channel can be tried once only."))
 
 
-def channel_names(channels: Iterable[str]) -> str:
-    """Return channels as a person reads them, such as `ZNS (Zalo) → SMS`."""
-    # What a script has stored past the validation is shown as it is.
-    labels = dict(Channel.choices)
-    return " → ".join(str(labels.get(channel, channel)) for channel in channels)
+def channel_names(channels: object) -> str:
+    """Return channels as a person reads them, such as `ZNS (Zalo) → SMS`.
+
+    What a script has stored past the validation is shown as it is.
+    """
+    if not isinstance(channels, list | tuple):
+        return str(channels)
+    labels = {str(number): str(label) for number, label in Channel.choices}
+    return " → ".join(labels.get(str(channel), str(channel)) for channel in channels)
 
 
 class RouteRule(models.Model):

@@ -397,7 +397,7 @@ def test_secret__is_hidden_from_error_reports(sender, otp_template):
     response = sender.post(send_url("login_otp"), {"to": PHONE, "params.otp": OTP})
 
     assert response.wsgi_request.sensitive_post_parameters == "__ALL__"
-    assert OTP not in repr(CheckedMessage("login_otp", Opaque({"params.otp": OTP})))
+    assert OTP not in repr(CheckedMessage("login_otp", Opaque({"params.otp": OTP}), ""))
 
 
 # --- Change -------------------------------------------------------------------------------------
@@ -514,11 +514,13 @@ def test_confirm__in_time_is_taken(sender, order_template, etelecom_outbox):
     assert len(etelecom_outbox) == 1
 
 
-@pytest.mark.parametrize("broken", ["", "nonsense", "\x00", "{token}x", "x{token}"])
+@pytest.mark.parametrize("broken", ["", "nonsense", "\x00", "{token[0]}", "x{token}", "{flipped}"])
 def test_confirm__tampered_is_refused(sender, order_template, etelecom_outbox, broken):
     token = check(sender, "order_confirmation", ORDER)
+    middle = len(token) // 2
+    flipped = token[:middle] + ("B" if token[middle] == "A" else "A") + token[middle + 1 :]
 
-    response = confirm(sender, broken.format(token=token))
+    response = confirm(sender, broken.format(token=token, flipped=flipped))
 
     assert "Nothing was sent" in page(response)
     assert etelecom_outbox == []
@@ -540,6 +542,22 @@ def test_confirm__template_deactivated_meanwhile(sender, order_template, eteleco
     assert "Nothing was sent: what you checked is not valid any more." in page(response)
     assert faults(response)["__all__"] == ["The template “order_confirmation” is not active."]
     assert not MessageLog.objects.exists()
+
+
+@pytest.mark.parametrize("changed", ["route", "text"])
+def test_confirm__of_what_was_not_shown_sends_nothing(
+    sender, order_template, default_route, etelecom_outbox, changed
+):
+    token = check(sender, "order_confirmation", ORDER)
+    if changed == "route":
+        type(default_route).objects.update(channels=["2"])
+    else:
+        type(order_template).objects.update(text="Another text")
+
+    response = confirm(sender, token)
+
+    assert "was changed after your check" in page(response)
+    assert etelecom_outbox == []
 
 
 def test_confirm__template_changed_meanwhile(sender, order_template, etelecom_outbox):
