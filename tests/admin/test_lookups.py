@@ -14,14 +14,10 @@ def test_list__nul_in_a_filter_is_a_bad_request(admin_client, model, name):
     assert admin_client.get(url, {name: "a\x00"}).status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("lookup", "value"),
-    [("created_at__gte", "0001-01-01 00:00:00+14:00"), ("created_at__year", "-1")],
-)
-def test_list__filter_beyond_the_calendar_is_a_bad_request(admin_client, lookup, value):
+def test_list__filter_beyond_the_calendar_is_a_bad_request(admin_client):
     url = reverse("admin:etelecom_messagelog_changelist")
 
-    assert admin_client.get(url, {lookup: value}).status_code == 400
+    assert admin_client.get(url, {"created_at__year": "-1"}).status_code == 400
 
 
 def test_list__fault_that_no_filter_caused_is_not_hidden(admin_client, monkeypatch):
