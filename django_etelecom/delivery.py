@@ -24,16 +24,16 @@ def deliver(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) -> No
     """Claim a queued message, send it by `backend` and record what came of it.
 
     Does nothing but bring the instance up to date if the row is not to be sent any more: it was
-    cancelled, it expired, or its process was taken for dead.
+    cancelled, it expired, its process was taken for dead, or it was rolled back with a savepoint.
 
     Raises:
         BaseException: as `send_claimed`.
     """
     if lifecycle.claim(message, backend.account):
         send_claimed(message, outgoing, backend)
-    else:
+    elif MessageLog.objects.using(MessageLog.database()).filter(lifecycle.itself(message)).exists():
         lifecycle.expire(message)
-        message.refresh_from_db()
+        message.refresh_from_db(using=MessageLog.database())
 
 
 def send_claimed(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) -> None:

@@ -34,8 +34,8 @@ CONTENT = "message content"
 MAX_METADATA = 16 * 1024
 """Characters of JSON."""
 
-MAX_DEPTH = 50
-"""Levels of nesting in metadata; SQLite takes 1,000 and refuses more with an error."""
+MAX_DEPTH = 20
+"""Levels of nesting in metadata; MariaDB takes 31 and refuses more with an error."""
 
 QUOTED = 40
 """How much of a faulty value a sentence quotes, in characters."""

@@ -31,11 +31,16 @@ def lease(account: Account) -> timedelta:
     return timedelta(seconds=account.connect_timeout + account.timeout) + LEASE_MARGIN
 
 
+def itself(message: MessageLog) -> Q:
+    """Find the message's own row: SQLite gives the key of a row that was rolled back to another."""
+    return Q(pk=message.pk, public_id=message.public_id)
+
+
 def claim(message: MessageLog, account: Account) -> bool:
     """Take a queued message for one attempt: queued -> sending. False: it is not to be sent."""
     now = timezone.now()
     claimed = (
-        MessageLog.objects.filter(pk=message.pk, status=Status.QUEUED)
+        MessageLog.objects.filter(itself(message), status=Status.QUEUED)
         .filter(Q(expires_at=None) | Q(expires_at__gt=DatabaseNow()))
         .update(
             status=Status.SENDING,
@@ -54,12 +59,13 @@ def claim(message: MessageLog, account: Account) -> bool:
 
 def cancel(message: MessageLog) -> bool:
     """Queued -> cancelled. False: it was not queued any more."""
-    return _move(message.pk, Q(status=Status.QUEUED), to=Status.CANCELLED)
+    due = itself(message) & Q(status=Status.QUEUED)
+    return _move(message.pk, due, to=Status.CANCELLED)
 
 
 def expire(message: MessageLog) -> bool:
     """Queued and past its time -> not sent. False: it was something else."""
-    due = Q(status=Status.QUEUED, expires_at__lte=DatabaseNow())
+    due = itself(message) & Q(status=Status.QUEUED, expires_at__lte=DatabaseNow())
     return _move(message.pk, due, to=Status.NOT_SENT, reason=Reason.EXPIRED)
 
 
@@ -77,7 +83,9 @@ def sweep() -> int:
 
 def _sweep(due: Q, *, to: Status, reason: Reason) -> int:
     moved = 0
-    while pks := list(MessageLog.objects.filter(due).values_list("pk", flat=True)[:SWEEP_BATCH]):
+    # Not from a replica, which may not know yet what the last batch moved.
+    rows = MessageLog.objects.using(MessageLog.database()).filter(due)
+    while pks := list(rows.values_list("pk", flat=True)[:SWEEP_BATCH]):
         moved += sum(_move(pk, due, to=to, reason=reason) for pk in pks)
     return moved
 

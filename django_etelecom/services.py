@@ -256,5 +256,5 @@ def resend_message(
 def cancel_message(message: MessageLog) -> MessageLog:
     """Cancel a message that is still queued; any other comes back as it is now."""
     lifecycle.cancel(message)
-    message.refresh_from_db()
+    message.refresh_from_db(using=MessageLog.database())
     return message

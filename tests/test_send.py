@@ -116,6 +116,20 @@ def test_send__rolled_back_view_has_sent_nothing(scripted, otp_template):
 
 
 @committing
+def test_send__rolled_back_with_a_savepoint_is_not_sent(scripted, otp_template):
+    with transaction.atomic():
+        savepoint = connection.savepoint()
+        lost = send_message("login_otp", "0987654321", {"otp": "111111"})
+        connection.savepoint_rollback(savepoint)
+        kept = send_message("login_otp", PHONE, {"otp": "222222"})
+
+    [sent] = scripted.sent
+    assert (sent.recipient, sent.wire.reveal()) == (WIRE_PHONE, {"otp": "222222"})
+    assert (lost.status, kept.status) == ("queued", "accepted")
+    assert MessageLog.objects.get().status == "accepted"
+
+
+@committing
 def test_send__cancelled_before_the_commit_is_not_sent(scripted, otp_template):
     with transaction.atomic():
         message = send_message("login_otp", PHONE, {"otp": "123456"})
