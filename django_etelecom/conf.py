@@ -15,6 +15,9 @@ DEFAULT_BACKEND = "django_etelecom.backends.http.HTTPBackend"
 DEFAULT_SECONDS = {"CONNECT_TIMEOUT": 5, "TIMEOUT": 15}
 DEFAULT_EXPIRES_AFTER = {"otp": 600, "transactional": 86_400, "advertising": 86_400}
 
+LONGEST_EXPIRY = 365 * 86_400
+"""Seconds for which a message may be worth sending."""
+
 KNOWN_SETTINGS = frozenset({"ACCOUNTS", "ALLOWED_NUMBERS", "ENCRYPTION_KEYS", "EXPIRES_AFTER"})
 KNOWN_ACCOUNT_SETTINGS = frozenset(
     {
@@ -119,7 +122,8 @@ class Settings:
         """Return how long a message of this category is worth sending.
 
         Raises:
-            ImproperlyConfigured: EXPIRES_AFTER is no mapping of categories to positive seconds.
+            ImproperlyConfigured: EXPIRES_AFTER is no mapping of categories to seconds, from 1 to
+                those of a year.
         """
         changes = self.raw.get("EXPIRES_AFTER", {})
         if not isinstance(changes, Mapping) or not DEFAULT_EXPIRES_AFTER.keys() >= changes.keys():
@@ -128,9 +132,11 @@ class Settings:
                 f"the categories are {', '.join(DEFAULT_EXPIRES_AFTER)}."
             )
         seconds = changes.get(category, DEFAULT_EXPIRES_AFTER[category])
-        if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds <= 0:
+        in_bounds = isinstance(seconds, int) and 0 < seconds <= LONGEST_EXPIRY
+        if isinstance(seconds, bool) or not in_bounds:
             raise ImproperlyConfigured(
-                f"ETELECOM['EXPIRES_AFTER']['{category}'] is a number of seconds above 0."
+                f"ETELECOM['EXPIRES_AFTER']['{category}'] is a whole number of seconds, "
+                f"from 1 to {LONGEST_EXPIRY}."
             )
         return timedelta(seconds=seconds)
 

@@ -9,6 +9,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from . import events, lifecycle
 from .backends.base import BaseBackend, Outgoing
 from .client.codes import Failure
+from .client.interrupts import comes_from_outside, finished
 from .client.opaque import Opaque, bare
 from .client.protocol import Outcome, SendResult
 from .models import MessageEvent, MessageLog
@@ -44,28 +45,36 @@ def send_claimed(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) 
             limit), afresh, once the outcome has been recorded.
     """
     result = _attempt(outgoing, backend)
-    _record(message, result)
-    if result.interrupt is not None:
-        raise result.interrupt
+    interrupt = _record(message, result) or result.interrupt
+    if interrupt is not None:
+        raise interrupt
 
 
 def _attempt(outgoing: Outgoing, backend: BaseBackend) -> SendResult:
     """Send once and return the result, its texts free of secrets. Never raises."""
     secrets = Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal()))
     try:
-        return _redacted(backend.send_message(outgoing), secrets)
-    # A backend is not meant to raise, nor to answer with anything but a sound result. If it does,
-    # what it did before is not known; and its error may show what it was sending, so only the name
-    # of its class goes on. What tells the process to stop is raised again when the outcome is on
-    # record.
+        result = backend.send_message(outgoing)
+    # A backend is not meant to raise. If it does, what it did before is not known; and its error
+    # may show what it was sending, so only the name of its class goes on. What tells the process
+    # to stop is raised again when the outcome is on record.
     except BaseException as error:  # noqa: BLE001
-        stop = not isinstance(error, Exception)
-        return SendResult(
-            outcome=Outcome.UNKNOWN,
-            failure=Failure.INTERRUPTED if stop else Failure.INTERNAL_ERROR,
-            failure_detail=type(error).__name__,
-            interrupt=bare(error) if stop else None,
-        )
+        return _unknown(error, stop=not isinstance(error, Exception))
+    try:
+        redacted, interrupt = finished(lambda: _redacted(result, secrets))
+    # Nor is it meant to answer with anything but a sound result.
+    except BaseException as error:  # noqa: BLE001
+        return _unknown(error, stop=comes_from_outside(error))
+    return dataclasses.replace(redacted, interrupt=interrupt) if interrupt else redacted
+
+
+def _unknown(error: BaseException, *, stop: bool) -> SendResult:
+    return SendResult(
+        outcome=Outcome.UNKNOWN,
+        failure=Failure.INTERRUPTED if stop else Failure.INTERNAL_ERROR,
+        failure_detail=type(error).__name__,
+        interrupt=bare(error) if stop else None,
+    )
 
 
 def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResult:
@@ -88,27 +97,44 @@ def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResul
     )
 
 
-def _record(message: MessageLog, result: SendResult) -> None:
-    """Record the result, waiting some seconds for a database that is away.
+def _record(message: MessageLog, result: SendResult) -> BaseException | None:
+    """Record the result; return what told this process to stop meanwhile.
 
-    The answer of the provider cannot be had twice: where it cannot be written it goes to the log
-    at CRITICAL, and the row, still `sending`, lapses to `unknown`.
+    Waits some seconds for a database that is away. The answer of the provider cannot be had twice:
+    where it cannot be written it goes to the log at CRITICAL, and the row, still `sending`, lapses
+    to `unknown`.
+
+    Raises:
+        BaseException: what is neither the database's doing nor from outside, or the second time
+            that this process was told to stop.
     """
     connection = connections[MessageLog.database()]
+    interrupt: BaseException | None = None
     failed = ""
     for pause in (0.0, *RECORD_PAUSES):
-        time.sleep(pause)
         try:
+            time.sleep(pause)
             if failed and _is_recorded(message):
-                message.refresh_from_db()
+                message.refresh_from_db(using=connection.alias)
             else:
                 events.record_send(message, result)
-            return
+            return interrupt
         except (DatabaseError, InterfaceError) as error:
             failed = type(error).__name__
             if connection.in_atomic_block:
                 break
             connection.close()
+        except BaseException as error:
+            failed = type(error).__name__
+            if interrupt is not None or not comes_from_outside(error):
+                _tell_unrecorded(message, result, failed)
+                raise
+            interrupt = bare(error)
+    _tell_unrecorded(message, result, failed)
+    return interrupt
+
+
+def _tell_unrecorded(message: MessageLog, result: SendResult, failed: str) -> None:
     logger.critical(
         "The outcome of message %s could not be recorded (%s): it was %s, the provider's id is %s.",
         message.public_id,

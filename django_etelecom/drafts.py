@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 from . import phone
 from .accounts import backend_for
 from .backends.base import BaseBackend, Outgoing
-from .client.opaque import Opaque
+from .client.opaque import Opaque, shielded
 from .client.protocol import route_rule
 from .exceptions import InvalidMessage
 from .models import MessageLog, MessageTemplate, RouteRule
@@ -54,6 +55,8 @@ class Draft:
     wire: Wire
     backend: BaseBackend
     idempotency_digest: str | None
+    sender_pk: Any
+    """Of the user who sends; None: nobody is on record."""
     expires_at: datetime | None
     """None: as the category of the template has it."""
     metadata: dict[str, Any]
@@ -85,11 +88,11 @@ class Draft:
         )
 
     def content_digest(self) -> str:
-        return digest(CONTENT, *self._content())
+        return shielded(lambda: digest(CONTENT, *self._content()))
 
     def is_content_of(self, message: MessageLog) -> bool:
         """Tell whether `message` says the same to the same number by the same route."""
-        return digest_matches(message.content_digest, CONTENT, *self._content())
+        return shielded(lambda: digest_matches(message.content_digest, CONTENT, *self._content()))
 
     def _content(self) -> list[str]:
         values = [part for item in sorted(self.wire.reveal().items()) for part in item]
@@ -103,6 +106,7 @@ def prepare(
     *,
     route: object = None,
     idempotency_key: object = None,
+    sent_by: object = None,
     expires_at: object = None,
     metadata: object = None,
 ) -> Draft:
@@ -119,6 +123,7 @@ def prepare(
     # Without the template nothing can be said of them.
     wire = _collect(faults, lambda: _wire(plan, params)) if plan else None
     digest_of_key = _collect(faults, lambda: _idempotency_digest(idempotency_key))
+    sender_pk = _collect(faults, lambda: _sender_pk(sent_by))
     expires = _collect(faults, lambda: _expiry(expires_at))
     kept = _collect(faults, lambda: _metadata(metadata))
     if faults or plan is None or recipient is None or chosen is None or wire is None:
@@ -131,6 +136,7 @@ def prepare(
         wire=wire,
         backend=backend_for(plan.account),
         idempotency_digest=digest_of_key,
+        sender_pk=sender_pk,
         expires_at=expires,
         metadata=kept or {},
     )
@@ -155,7 +161,8 @@ def _plan(template: object) -> TemplatePlan:
         code, lookup = template, Q(code=template)
     else:
         raise _fault("template", _("Give the template's code or a MessageTemplate."))
-    plan = MessageTemplate.objects.plan(lookup) if _is_storable(code, 100) else None
+    is_askable = _is_storable(code, 100) and isinstance(getattr(template, "pk", 0), int)
+    plan = MessageTemplate.objects.plan(lookup) if is_askable else None
     # MariaDB finds `abc` for `ABC`.
     if plan is None or (isinstance(template, str) and plan.code != code):
         sentence = _("There is no template with the code “%(code)s”.")
@@ -218,6 +225,15 @@ def _idempotency_digest(key: object) -> str | None:
         raise _fault("idempotency_key", _("Give text of 1 to 255 characters."))
     # Not keyed by SECRET_KEY: after a rotation an old key would send again.
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _sender_pk(sent_by: object) -> Any:
+    # A visitor who has not logged in is nobody.
+    if sent_by is None or getattr(sent_by, "is_anonymous", False):
+        return None
+    if not isinstance(sent_by, get_user_model()) or sent_by.pk is None:
+        raise _fault("sent_by", _("Give a stored user, or nothing."))
+    return sent_by.pk
 
 
 def _expiry(expires_at: object) -> datetime | None:

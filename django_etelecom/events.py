@@ -13,7 +13,8 @@ from django.utils import timezone
 from .client.protocol import SendResult
 from .models import MessageEvent, MessageLog
 from .models.messages import Reason, Status
-from .phone import mask
+from .phone import mask, significant
+from .redaction import mask_text
 
 logger = logging.getLogger("django_etelecom")
 
@@ -69,7 +70,7 @@ def record_send(message: MessageLog, result: SendResult) -> None:
         for name, value in told.items():
             setattr(message, name, value)
     else:
-        message.refresh_from_db()
+        message.refresh_from_db(using=MessageLog.database())
     _log(message, event)
 
 
@@ -100,7 +101,11 @@ def _log(message: MessageLog, event: MessageEvent) -> None:
         mask(message.recipient),
         message.template_code,
         message.status,
-        f" ({event.reason}: {event.failure_detail or event.provider_detail})"
-        if event.reason
-        else "",
+        f" ({event.reason}: {_detail(message, event)})" if event.reason else "",
     )
+
+
+def _detail(message: MessageLog, event: MessageEvent) -> str:
+    """Return the technical detail, else the provider's words, for the log: no number in them."""
+    detail = event.failure_detail or event.provider_detail
+    return mask_text(detail, [message.recipient, significant(message.recipient)])

@@ -86,7 +86,11 @@ def _sweep(due: Q, *, to: Status, reason: Reason) -> int:
     # Not from a replica, which may not know yet what the last batch moved.
     rows = MessageLog.objects.using(MessageLog.database()).filter(due)
     while pks := list(rows.values_list("pk", flat=True)[:SWEEP_BATCH]):
-        moved += sum(_move(pk, due, to=to, reason=reason) for pk in pks)
+        batch = sum(_move(pk, due, to=to, reason=reason) for pk in pks)
+        moved += batch
+        if not batch:
+            # Another sweep is at the same rows.
+            break
     return moved
 
 

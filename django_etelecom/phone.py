@@ -135,6 +135,11 @@ def mask(number: str) -> str:
     return HIDDEN if number else ""
 
 
+def significant(number: str) -> str:
+    """Return the digits that the forms of a Vietnamese number have in common: `912345678`."""
+    return number.removeprefix("84") if re.fullmatch(r"84[0-9]{9}", number) else number
+
+
 def display(number: str) -> str:
     """Return the wire's form as people write it: `0912 345 678`, or `+65 8123 4567` from abroad.
 

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from .client.opaque import Opaque, shielded
 from .exceptions import InvalidMessage
 from .kinds import DEFAULT_MAX_LENGTH, FORMS, RULES, Kind, text_of, too_long
 from .redaction import MASK, clean_text
@@ -67,6 +68,12 @@ class Parameter:
             ValidationError: with sentences that quote nothing of a secret.
         """
         text = text_of(value, kind=self.kind, limit=self.limit)
+        if text == MASK:
+            raise ValidationError(
+                _("“%(mask)s” stands for a value that was not kept: give the value itself."),
+                code="masked",
+                params={"mask": MASK},
+            )
         if not text and not self.required:
             return ""
         if not text:
@@ -160,17 +167,14 @@ class Schema:
         Raises:
             InvalidMessage: with all faults at once, under `params` and `params.<name>`.
         """
-        bound = self._wire_or_faults(params)
-        if isinstance(bound, Wire):
-            return bound
-        # Raised here, where no local variable holds a value that a reporter could capture.
-        del params
-        raise InvalidMessage(bound)
+        values = Opaque(params)
+        del params  # An error reporter that reads this frame finds no secret in it.
+        return shielded(lambda: self._bound(values.reveal()))
 
-    def _wire_or_faults(self, params: object) -> Wire | dict[str, list[str]]:
+    def _bound(self, params: object) -> Wire:
         if not isinstance(params, Mapping):
             sentence = _("Give the parameters as a mapping of names to values, not as %(type)s.")
-            return {"params": [sentence % {"type": type(params).__name__}]}
+            raise InvalidMessage({"params": [sentence % {"type": type(params).__name__}]})
         faults = self._faults_of_names(params)
         values: dict[str, str] = {}
         for parameter in self.parameters:
@@ -182,7 +186,7 @@ class Schema:
                 if written:
                     values[parameter.name] = written
         if faults:
-            return faults
+            raise InvalidMessage(faults)
         return Wire(values, names=self.names, secret_names=self.secret_names)
 
     def _faults_of_names(self, params: Mapping[object, object]) -> dict[str, list[str]]:

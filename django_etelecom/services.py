@@ -11,7 +11,9 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from django.db import IntegrityError, transaction
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import Model
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,11 +22,10 @@ from . import delivery, lifecycle
 from .client.opaque import Opaque
 from .conf import settings
 from .drafts import Draft, prepare
-from .exceptions import IdempotencyConflict
+from .exceptions import IdempotencyConflict, InvalidMessage
 from .models import MessageLog, MessageTemplate, RouteRule
 from .models.clock import DatabaseNow
 from .models.messages import Status
-from .redaction import MASK
 
 Value: TypeAlias = str | int | Decimal | date | time | datetime
 """What a parameter's value may be; instants are written in Asia/Ho_Chi_Minh."""
@@ -63,6 +64,9 @@ def send_message(
         InvalidMessage: something about the message is wrong; all of it is told at once.
         IdempotencyConflict: the key was used before for other content.
         ImproperlyConfigured: the template's account cannot work as it is set.
+        TransactionManagementError: autocommit is off and there is no `atomic()`.
+        OperationalError: another transaction wrote a message of this key, and this one, isolated
+            as it is, cannot see it: nothing was sent; run the transaction again.
     """
     values = Opaque(params)
     del params  # An error reporter that reads this frame finds no one-time password in it.
@@ -72,13 +76,14 @@ def send_message(
         values,
         route=route,
         idempotency_key=idempotency_key,
+        sent_by=sent_by,
         expires_at=expires_at,
         metadata=metadata,
     )
-    return _send(draft, sent_by=sent_by)
+    return _send(draft)
 
 
-def _send(draft: Draft, *, sent_by: Any = None, resend_of: MessageLog | None = None) -> MessageLog:
+def _send(draft: Draft, *, resend_of: MessageLog | None = None) -> MessageLog:
     connection = transaction.get_connection(MessageLog.database())
     if not connection.in_atomic_block and not connection.get_autocommit():
         raise TransactionManagementError(
@@ -87,7 +92,7 @@ def _send(draft: Draft, *, sent_by: Any = None, resend_of: MessageLog | None = N
     # Inside the caller's transaction the row waits for its commit. Outside, the INSERT is itself
     # the claim, and it is committed before a connection to the provider is opened.
     at_commit = connection.in_atomic_block
-    message = _row(draft, at_commit=at_commit, sent_by=sent_by, resend_of=resend_of)
+    message = _row(draft, at_commit=at_commit, resend_of=resend_of)
     earlier = _insert(message)
     if earlier is not None:
         return _same(earlier, draft)
@@ -104,9 +109,7 @@ def _send(draft: Draft, *, sent_by: Any = None, resend_of: MessageLog | None = N
     return message
 
 
-def _row(
-    draft: Draft, *, at_commit: bool, sent_by: Any, resend_of: MessageLog | None
-) -> MessageLog:
+def _row(draft: Draft, *, at_commit: bool, resend_of: MessageLog | None) -> MessageLog:
     now = timezone.now()
     lease = lifecycle.BIRTH_LEASE if at_commit else lifecycle.lease(draft.backend.account)
     default_expiry = DatabaseNow(after=settings.expires_after(draft.template.category))
@@ -120,7 +123,7 @@ def _row(
         requested_route=draft.requested_route,
         status=Status.QUEUED if at_commit else Status.SENDING,
         attempts=0 if at_commit else 1,
-        sent_by_id=getattr(sent_by, "pk", None),
+        sent_by_id=draft.sender_pk,
         resend_of=resend_of,
         metadata=draft.metadata,
         idempotency_digest=draft.idempotency_digest,
@@ -144,16 +147,46 @@ def _insert(message: MessageLog) -> MessageLog | None:
                 message.save(force_insert=True, using=database)
         else:
             message.save(force_insert=True, using=database)
-    except IntegrityError:
-        earlier = MessageLog.objects.using(database).filter(
-            account=message.account, idempotency_digest=message.idempotency_digest
-        )
-        found = earlier.first() if message.idempotency_digest else None
-        if found is None:
-            raise
-        return found
+    except IntegrityError as error:
+        return _earlier(message, error)
     message.forget_expressions()
     return None
+
+
+def _earlier(message: MessageLog, error: IntegrityError) -> MessageLog:
+    """Return the row that has the idempotency key of `message`, which could not be written.
+
+    Raises:
+        InvalidMessage: it was for another reason, that something it points at is gone.
+        OperationalError: the row is not to be seen from inside the caller's transaction.
+        IntegrityError: anything else.
+    """
+    database = MessageLog.database()
+    if message.idempotency_digest:
+        rows = MessageLog.objects.using(database).filter(
+            account=message.account, idempotency_digest=message.idempotency_digest
+        )
+        found = rows.first()
+        if found is not None:
+            return found
+        if "idempotency_digest" in str(error) or "etelecom_message_once" in str(error):
+            raise OperationalError(
+                "A concurrent transaction wrote a message of this idempotency key: "
+                "run this transaction again."
+            ) from error
+    pointed_at: dict[str, tuple[type[Model], Any]] = {
+        "template": (MessageTemplate, message.template_id),
+        "sent_by": (get_user_model(), message.sent_by_id),
+        "resend_of": (MessageLog, message.resend_of_id),
+    }
+    gone = {
+        field: [_("It does not exist any more.")]
+        for field, (model, pk) in pointed_at.items()
+        if pk is not None and not model._base_manager.using(database).filter(pk=pk).exists()
+    }
+    if gone:
+        raise InvalidMessage(gone) from error
+    raise error
 
 
 def _same(earlier: MessageLog, draft: Draft) -> MessageLog:
@@ -161,6 +194,12 @@ def _same(earlier: MessageLog, draft: Draft) -> MessageLog:
         raise IdempotencyConflict(
             _("This idempotency key was already used for a message of other content (%(id)s).")
             % {"id": earlier.public_id}
+        )
+    if earlier.status == Status.QUEUED:
+        # Perhaps by the same transaction, which sends it at its commit.
+        database = MessageLog.database()
+        transaction.on_commit(
+            lambda: earlier.refresh_from_db(using=database), database, robust=True
         )
     return earlier
 
@@ -236,21 +275,33 @@ def resend_message(
         sent_by: the user who sends, for the record.
 
     Raises:
-        InvalidMessage: as `send_message`; a secret that was not given again is missing.
-        IdempotencyConflict: as `send_message`.
-        ImproperlyConfigured: as `send_message`.
+        InvalidMessage: as `send_message`; also `message` where it is no stored message, and
+            `params.<name>` of a secret that was not given again (a blank one leaves it out).
+        IdempotencyConflict, ImproperlyConfigured, TransactionManagementError, OperationalError:
+            as `send_message`.
     """
-    kept = {name: value for name, value in message.params.items() if value != MASK}
-    values = Opaque({**kept, **params} if isinstance(params, Mapping) else params or kept)
-    del params  # As in `send_message`.
+    first = _stored(message)
+    # The mask of a secret is among the old values, and is refused where nothing takes its place.
+    given: Any = {} if params is None else params
+    values = Opaque({**first.params, **given} if isinstance(given, Mapping) else given)
+    del params, given  # As in `send_message`.
     draft = prepare(
-        message.template,
-        message.recipient if to is None else to,
+        first.template,
+        first.recipient if to is None else to,
         values,
-        route=message.requested_route if route is None else route,
+        route=first.requested_route if route is None else route,
         idempotency_key=idempotency_key,
+        sent_by=sent_by,
     )
-    return _send(draft, sent_by=sent_by, resend_of=message)
+    return _send(draft, resend_of=first)
+
+
+def _stored(message: object) -> MessageLog:
+    rows = MessageLog.objects.using(MessageLog.database()).select_related("template")
+    known = isinstance(message, MessageLog) and rows.filter(lifecycle.itself(message)).first()
+    if not known:
+        raise InvalidMessage({"message": [_("This is not a stored message.")]})
+    return known
 
 
 def cancel_message(message: MessageLog) -> MessageLog:

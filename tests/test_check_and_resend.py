@@ -109,11 +109,12 @@ def test_resend__secret_must_be_given_again(scripted, otp_template):
 
 
 @committing
-def test_resend__params_that_are_no_mapping_raise(scripted, otp_template):
+@pytest.mark.parametrize("params", ["otp=1", [], 0, "", False])
+def test_resend__params_that_are_no_mapping_raise(scripted, otp_template, params):
     first = send_message("login_otp", PHONE, {"otp": "123456"})
 
     with pytest.raises(InvalidMessage) as caught:
-        resend_message(first, params="otp=1")
+        resend_message(first, params=params)
 
     assert list(caught.value.message_dict) == ["params"]
 
@@ -138,3 +139,28 @@ def test_resend__key_makes_it_once(scripted, otp_template):
 
     assert third == second
     assert len(scripted.sent) == 2
+
+
+@committing
+def test_resend__optional_secret_must_be_given_again_or_left_out(scripted, otp_template):
+    otp_template.parameters.create(name="pin", secret=True, required=False, position=1)
+    first = send_message("login_otp", PHONE, {"otp": "123456", "pin": "9999"})
+
+    with pytest.raises(InvalidMessage) as caught:
+        resend_message(first, params={"otp": "1"})
+    resend_message(first, params={"otp": "1", "pin": ""})
+
+    assert list(caught.value.message_dict) == ["params.pin"]
+    assert scripted.sent[1].wire.reveal() == {"otp": "1"}
+
+
+@committing
+def test_resend__of_what_is_not_stored_raises(scripted, otp_template):
+    first = send_message("login_otp", PHONE, {"otp": "123456"})
+    MessageLog.objects.filter(pk=first.pk).delete()
+
+    for message in (first, MessageLog(), "message", None):
+        with pytest.raises(InvalidMessage) as caught:
+            resend_message(message, params={"otp": "1"})
+        assert caught.value.message_dict == {"message": ["This is not a stored message."]}
+    assert len(scripted.sent) == 1

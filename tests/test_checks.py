@@ -46,6 +46,7 @@ def test_checks__good_settings(settings):
         ),
         ({**etelecom(), "ENCRYPTION_KEYS": ["short"]}, ["etelecom.E007"]),
         ({**etelecom(), "EXPIRES_AFTER": {"otp": 0}}, ["etelecom.E008"]),
+        ({**etelecom(), "EXPIRES_AFTER": {"otp": 10**12}}, ["etelecom.E008"]),
         ({**etelecom(), "EXPIRES_AFTER": {"opt": 60}}, ["etelecom.E008"]),
         ({**etelecom(), "EXPIRES_AFTER": {"otp": 60}}, []),
         ({**etelecom(), "ALLOWED_NUMBERS": ["VN"]}, ["etelecom.E009"]),

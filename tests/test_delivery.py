@@ -69,6 +69,81 @@ def test_deliver__told_to_stop_at_commit_is_recorded_and_raised(scripted, otp_te
     assert MessageLog.objects.get().status == "unknown"
 
 
+class SoftTimeLimit(Exception):
+    """A time limit as task queues raise it: a plain exception, anywhere, by a signal."""
+
+
+def raising_once(function, error):
+    """Wrap a function so that it is interrupted at its first call."""
+    calls = []
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 1:
+            raise error
+        return function(*args, **kwargs)
+
+    return interrupted
+
+
+@pytest.mark.parametrize("name", ["redact", "mask_text", "clean_text"])
+def test_deliver__time_limit_after_the_answer_keeps_the_answer(
+    scripted, otp_template, monkeypatch, name
+):
+    monkeypatch.setattr(delivery, name, raising_once(getattr(delivery, name), SoftTimeLimit()))
+
+    with pytest.raises(SoftTimeLimit):
+        send_message("login_otp", PHONE, {"otp": "937415"})
+
+    message = MessageLog.objects.get()
+    assert (message.status, message.provider_message_id) == ("accepted", "ICOMNI1")
+    assert message.events.count() == 1
+
+
+def test_deliver__two_time_limits_after_the_answer_leave_it_unknown(
+    scripted, otp_template, monkeypatch
+):
+    def interrupted(*args):
+        raise SoftTimeLimit
+
+    monkeypatch.setattr(delivery, "redact", interrupted)
+
+    with pytest.raises(SoftTimeLimit):
+        send_message("login_otp", PHONE, {"otp": "937415"})
+
+    message = MessageLog.objects.get()
+    assert (message.status, message.reason) == ("unknown", "interrupted")
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimit(), SystemExit(3)])
+def test_record__told_to_stop_meanwhile_records_first(
+    scripted, otp_template, impatient, monkeypatch, error
+):
+    monkeypatch.setattr(events, "record_send", raising_once(events.record_send, error))
+
+    with pytest.raises(type(error)):
+        send_message("login_otp", PHONE, {"otp": "937415"})
+
+    message = MessageLog.objects.get()
+    assert (message.status, message.provider_message_id) == ("accepted", "ICOMNI1")
+
+
+@pytest.mark.parametrize("error", [SoftTimeLimit, KeyError])
+def test_record__what_cannot_be_waited_for_is_told_at_critical_and_raised(
+    scripted, otp_template, impatient, monkeypatch, caplog, error
+):
+    def fails(message, result):
+        raise error
+
+    monkeypatch.setattr(events, "record_send", fails)
+
+    with pytest.raises(error):
+        send_message("login_otp", PHONE, {"otp": "937415"})
+
+    [told] = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert "it was accepted, the provider's id is ICOMNI1" in told.getMessage()
+
+
 def test_record__waits_for_a_database_that_comes_back(
     scripted, otp_template, impatient, monkeypatch
 ):

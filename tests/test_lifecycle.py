@@ -132,6 +132,13 @@ def test_sweep__goes_on_after_the_first_batch(make, monkeypatch):
     assert lifecycle.sweep() == 5
 
 
+def test_sweep__ends_where_another_moves_what_it_found(make, monkeypatch):
+    make(status="sending", lease_expires_at=ago(minutes=1))
+    monkeypatch.setattr(lifecycle, "_move", lambda *args, **kwargs: False)
+
+    assert lifecycle.sweep() == 0
+
+
 def test_worker__once_sweeps_and_ends(make):
     make(status="sending", lease_expires_at=ago(seconds=1))
     out = StringIO()

@@ -1,5 +1,6 @@
 """`services.send_message`: what is written and what is sent, when, and how often."""
 
+import contextlib
 import threading
 from datetime import UTC, datetime, timedelta
 from datetime import timezone as dt_timezone
@@ -12,6 +13,8 @@ from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from django_etelecom import services
+from django_etelecom.client.codes import Refusal
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.exceptions import IdempotencyConflict, InvalidMessage
 from django_etelecom.models import MessageLog, MessageTemplate, RouteRule
@@ -44,6 +47,22 @@ def in_thread(function):
     thread.start()
     thread.join()
     return answers[0]
+
+
+@contextlib.contextmanager
+def repeatable_read():
+    """Isolate the transactions of this connection more than Django does by itself."""
+    level = (
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL {}"
+        if connection.vendor == "postgresql"
+        else "SET SESSION TRANSACTION ISOLATION LEVEL {}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(level.format("REPEATABLE READ"))
+    try:
+        yield
+    finally:
+        connection.close()
 
 
 @committing
@@ -615,10 +634,127 @@ def test_send__one_key_in_many_threads_sends_once(live, otp_template):
 
 
 @committing
-def test_send__row_that_cannot_be_written_raises_and_sends_nothing(scripted, otp_template):
-    nobody = type("User", (), {"pk": 10**6})
+def test_send__deleted_user_raises_and_sends_nothing(scripted, otp_template, django_user_model):
+    gone = django_user_model.objects.create(username="lan")
+    django_user_model.objects.filter(pk=gone.pk).delete()
 
-    with pytest.raises(IntegrityError):
-        send_message(otp_template, PHONE, {"otp": "1"}, sent_by=nobody)
+    with pytest.raises(InvalidMessage) as caught:
+        send_message(otp_template, PHONE, {"otp": "1"}, sent_by=gone)
+
+    assert caught.value.message_dict == {"sent_by": ["It does not exist any more."]}
+    assert scripted.sent == []
+    assert not MessageLog.objects.exists()
+
+
+@pytest.mark.parametrize("sent_by", ["lan", 7, type("User", (), {"pk": 1})()])
+@pytest.mark.django_db
+def test_send__sender_that_is_no_stored_user_raises(scripted, otp_template, sent_by):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message(otp_template, PHONE, {"otp": "1"}, sent_by=sent_by)
+
+    assert caught.value.message_dict == {"sent_by": ["Give a stored user, or nothing."]}
+
+
+@committing
+def test_send__user_that_was_never_stored_raises(scripted, otp_template, django_user_model):
+    with pytest.raises(InvalidMessage):
+        send_message(otp_template, PHONE, {"otp": "1"}, sent_by=django_user_model(username="lan"))
+
+
+@committing
+def test_send__visitor_who_has_not_logged_in_is_nobody(scripted, otp_template):
+    message = send_message(otp_template, PHONE, {"otp": "1"}, sent_by=AnonymousUser())
+
+    assert message.sent_by is None
+
+
+@committing
+def test_send__template_deleted_after_its_check_raises(scripted, otp_template, monkeypatch):
+    prepare = services.prepare
+
+    def prepare_and_delete(*args, **kwargs):
+        draft = prepare(*args, **kwargs)
+        MessageTemplate.objects.all().delete()
+        return draft
+
+    monkeypatch.setattr(services, "prepare", prepare_and_delete)
+
+    with pytest.raises(InvalidMessage) as caught:
+        send_message(otp_template, PHONE, {"otp": "1"}, idempotency_key="one")
+
+    assert caught.value.message_dict == {"template": ["It does not exist any more."]}
+    assert scripted.sent == []
+
+
+@committing
+def test_send__row_that_cannot_be_written_raises_and_sends_nothing(
+    scripted, otp_template, monkeypatch
+):
+    def refused(*args, **kwargs):
+        raise IntegrityError("a constraint of the site's own")
+
+    monkeypatch.setattr(MessageLog, "save", refused)
+
+    with pytest.raises(IntegrityError, match="of the site's own"):
+        send_message(otp_template, PHONE, {"otp": "1"})
 
     assert scripted.sent == []
+
+
+@committing
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="has no snapshots that are written from")
+def test_send__key_taken_behind_a_snapshot_asks_to_run_the_transaction_again(
+    scripted, otp_template
+):
+    with repeatable_read(), transaction.atomic():
+        MessageLog.objects.exists()
+        in_thread(lambda: send_message(otp_template, PHONE, {"otp": "1"}, idempotency_key="one"))
+        with pytest.raises(OperationalError, match="run this transaction again"):
+            send_message(otp_template, PHONE, {"otp": "1"}, idempotency_key="one")
+
+    assert len(scripted.sent) == 1
+
+
+@committing
+def test_send__second_call_in_one_transaction_is_brought_up_to_date_as_well(scripted, otp_template):
+    with transaction.atomic():
+        first = send_message(otp_template, PHONE, {"otp": "1"}, idempotency_key="one")
+        second = send_message(otp_template, PHONE, {"otp": "1"}, idempotency_key="one")
+        assert (first.status, second.status) == ("queued", "queued")
+
+    assert (first.status, second.status) == ("accepted", "accepted")
+    assert len(scripted.sent) == 1
+
+
+@pytest.mark.django_db
+def test_send__template_of_a_key_that_is_no_number_raises(scripted):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message(MessageTemplate(pk="abc", code="abc"), PHONE)
+
+    assert caught.value.message_dict == {"template": ["There is no template with the code “abc”."]}
+
+
+@committing
+def test_send__mask_of_a_secret_is_not_sent_for_it(scripted, otp_template):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message(otp_template, PHONE, {"otp": " ••• "})
+
+    [sentence] = caught.value.message_dict["params.otp"]
+    assert sentence.startswith("“•••” stands for a value that was not kept")
+
+
+@committing
+def test_send__log_line_shows_no_number_that_the_provider_echoes(scripted, otp_template, caplog):
+    scripted.answer = staticmethod(
+        lambda outgoing: SendResult(
+            outcome=Outcome.REJECTED,
+            refusal=Refusal.PHONE_NUMBER,
+            provider_detail="wrong: 84912345678, 0912.345.678",
+        )
+    )
+    with caplog.at_level("INFO", logger="django_etelecom"):
+        message = send_message(otp_template, PHONE, {"otp": "1"})
+
+    assert message.provider_detail == "wrong: 84912345678, 0912.345.678"
+    [line] = [record.getMessage() for record in caplog.records]
+    assert "wrong: •••, 0•••" in line

@@ -1,10 +1,14 @@
 """Sends through eTelecom's gateway."""
 
+import dataclasses
+
 from django.core.exceptions import ImproperlyConfigured
 
 from ..client import protocol
+from ..client.codes import Failure
+from ..client.interrupts import finished
 from ..client.opaque import Opaque
-from ..client.transport import Transport, check_url, send_result
+from ..client.transport import NoAnswer, Transport, check_url, send_result
 from ..conf import Account
 from .base import BaseBackend, Outgoing
 
@@ -28,17 +32,24 @@ class HTTPBackend(BaseBackend):
         )
 
     def send_message(self, outgoing: Outgoing) -> protocol.SendResult:
-        body = protocol.send_message_body(
-            username=self.account.username,
-            password=self.account.password,
-            phone_number=outgoing.recipient,
-            channels=outgoing.channels,
-            template_code=outgoing.template_code,
-            list_param=Opaque(outgoing.wire.reveal()),
-            base_url=self.account.base_url,
-            routerule_format=self.account.routerule_format,
+        body, interrupt = finished(
+            lambda: protocol.send_message_body(
+                username=self.account.username,
+                password=self.account.password,
+                phone_number=outgoing.recipient,
+                channels=outgoing.channels,
+                template_code=outgoing.template_code,
+                list_param=Opaque(outgoing.wire.reveal()),
+                base_url=self.account.base_url,
+                routerule_format=self.account.routerule_format,
+            )
         )
-        return send_result(self._transport.post(self._send_url, body))
+        if interrupt is not None:
+            detail = type(interrupt).__name__
+            return send_result(NoAnswer(Failure.INTERRUPTED, False, detail, interrupt))
+        answer = self._transport.post(self._send_url, body)
+        result, interrupt = finished(lambda: send_result(answer))
+        return dataclasses.replace(result, interrupt=interrupt) if interrupt else result
 
     def close(self) -> None:
         self._transport.close()

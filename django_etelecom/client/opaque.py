@@ -1,5 +1,6 @@
 """What keeps a secret out of reprs, logs, pickles and error reports."""
 
+from collections.abc import Callable
 from typing import Generic, NoReturn, TypeVar
 
 T = TypeVar("T")
@@ -32,3 +33,12 @@ def bare(error: BaseException) -> BaseException:
     """Return an error without the frames and errors behind it, which may show a secret."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
+
+
+def shielded(work: Callable[[], T]) -> T:
+    """Do work whose frames hold secrets: what it raises leaves without those frames."""
+    try:
+        return work()
+    except BaseException as error:  # noqa: BLE001
+        failed = bare(error)
+    raise failed

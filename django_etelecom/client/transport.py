@@ -29,6 +29,7 @@ from .connections import (
     TooMuch,
     current,
 )
+from .interrupts import comes_from_outside
 from .opaque import Opaque, bare
 from .protocol import MAX_BODY, Outcome, SendResult, decipher_send
 
@@ -218,22 +219,11 @@ def _answered(
 
 
 def _no_answer(exchange: Exchange, error: BaseException) -> NoAnswer:
-    if _comes_from_outside(error):
+    if comes_from_outside(error):
         return NoAnswer(Failure.INTERRUPTED, exchange.sent, type(error).__name__, bare(error))
     chain = list(_chain(error))
     failure, link = _failure_after(chain) if exchange.sent else _failure_before(exchange, chain)
     return NoAnswer(failure, exchange.sent, _detail(link))
-
-
-def _comes_from_outside(error: BaseException) -> bool:
-    """Tell what stops this process from what goes wrong in an exchange.
-
-    Celery's and RQ's time limits are plain exceptions of their own, raised anywhere by a signal.
-    """
-    if not isinstance(error, Exception):
-        return True
-    ours = isinstance(error, OSError | ValueError | HTTPException | HTTPError)
-    return not ours and type(error).__module__ != "builtins"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
