@@ -28,6 +28,7 @@ KNOWN_ACCOUNT_SETTINGS = frozenset(
         "ROUTERULE_FORMAT",
         "CONNECT_TIMEOUT",
         "TIMEOUT",
+        "KEEP_ALIVE",
     }
 )
 
@@ -46,6 +47,8 @@ class Account:
     """Seconds."""
     timeout: float
     """Seconds, for the whole exchange."""
+    keep_alive: bool
+    """Whether one connection carries many requests."""
 
     @property
     def credentials(self) -> Opaque[tuple[str, str]]:
@@ -87,6 +90,8 @@ class Settings:
                 return f"{name} of account '{alias}' is a string."
         if entry.get("ROUTERULE_FORMAT") not in ("string", "list", None):
             return f"ROUTERULE_FORMAT of account '{alias}' is 'string', 'list' or None."
+        if not isinstance(entry.get("KEEP_ALIVE", True), bool):
+            return f"KEEP_ALIVE of account '{alias}' is True or False."
         for name, seconds in DEFAULT_SECONDS.items():
             value = entry.get(name, seconds)
             if (
@@ -104,6 +109,7 @@ class Settings:
             routerule_format=entry.get("ROUTERULE_FORMAT"),
             connect_timeout=float(entry.get("CONNECT_TIMEOUT", DEFAULT_SECONDS["CONNECT_TIMEOUT"])),
             timeout=float(entry.get("TIMEOUT", DEFAULT_SECONDS["TIMEOUT"])),
+            keep_alive=entry.get("KEEP_ALIVE", True),
         )
 
     @property

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -25,7 +24,7 @@ from .models.routes import validate_channels
 from .models.templates import TemplatePlan
 from .redaction import clean_text
 from .schema import Wire
-from .sealing import digest, digest_matches
+from .sealing import digest, digest_matches, key_digest
 
 T = TypeVar("T")
 
@@ -223,8 +222,7 @@ def _idempotency_digest(key: object) -> str | None:
         return None
     if not isinstance(key, str) or not 0 < len(key) <= 255:
         raise _fault("idempotency_key", _("Give text of 1 to 255 characters."))
-    # Not keyed by SECRET_KEY: after a rotation an old key would send again.
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return key_digest(key)
 
 
 def _sender_pk(sent_by: object) -> Any:

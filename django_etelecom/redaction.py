@@ -59,7 +59,9 @@ _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?")
 _BACKSLASH = re.compile(r"(?:\\u[0-9A-Fa-f]{4})+|\\x[0-9A-Fa-f]{2}|\\[\"'\\/bfnrt]")
 _ESCAPE_CUT_OFF = re.compile(r"(?:%[0-9A-Fa-f]?|&#?\w{0,30}|\\(?:[ux]\w{0,3})?)\Z")
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s.\-‐-―]{1,3}(?=\d)")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s.,_/\-‐-―]{1,3}(?=\d)")
+_BETWEEN_CHARACTERS = re.compile(r"(?<=[^\W_])[\s.,_/\-‐-―]{1,3}(?=[^\W_])")
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 _BASE64_ALPHABET = frozenset(string.ascii_letters + string.digits + "+/-_")
 
@@ -91,8 +93,9 @@ def redact(payload: object, secrets: Iterable[str]) -> str:
 def mask_text(text: str, secrets: Iterable[str]) -> str:
     """Return free text with every secret masked; only its first 8,192 characters are kept.
 
-    Finds a secret as it is and in JSON, HTML, percent and base64 escapes, digits also where they
-    are spaced or dashed, and the beginning of a secret where the text was cut off in it.
+    Finds a secret in either case, in JSON, HTML, percent and base64 escapes and in hexadecimal,
+    spaced, dashed or grouped, in full-width characters and with invisible ones in between, and
+    the beginning of a secret where the text was cut off in it.
     """
     return _masked(text, _needles(secrets), may_be_cut=True)
 
@@ -239,6 +242,7 @@ class _Needle(NamedTuple):
     """One spelling of a secret."""
 
     text: str
+    """In small letters, unless it is base64."""
     alone: bool
     """It is so short that it counts only where it stands alone."""
     is_base64: bool
@@ -250,6 +254,10 @@ class _View(NamedTuple):
     text: str
     spans: Sequence[tuple[int, int]]
 
+    def as_spelled(self, needle: _Needle) -> str:
+        """Return the text in the case in which the needle is looked for."""
+        return self.text if needle.is_base64 else _lowered(self.text)
+
 
 def _needles(secrets: Iterable[str]) -> list[_Needle]:
     needles: list[_Needle] = []
@@ -258,7 +266,9 @@ def _needles(secrets: Iterable[str]) -> list[_Needle]:
         spellings = {secret, secret.replace(" ", "+")}
         if not secret.isascii():
             spellings.add(unicodedata.normalize("NFD", secret))
-        needles += [_Needle(spelling, alone, is_base64=False) for spelling in spellings]
+        if not alone:
+            spellings.add(secret.encode("utf-8", "surrogatepass").hex())
+        needles += [_Needle(_lowered(spelling), alone, is_base64=False) for spelling in spellings]
         if not alone:
             needles += [_Needle(spelling, alone, is_base64=True) for spelling in _base64(secret)]
     return needles
@@ -299,14 +309,14 @@ def _spans(text: str, needles: Sequence[_Needle], *, may_be_cut: bool) -> Iterat
     wire_pairs = [match.span() for match in _WIRE_PAIR.finditer(text)]
     for view in _views(text):
         for needle in needles:
-            for start, end in _occurrences(view.text, needle):
+            for start, end in _occurrences(view.as_spelled(needle), needle):
                 span = view.spans[start][0], view.spans[end - 1][1]
                 if not needle.alone or not any(
                     first <= span[0] and span[1] <= last for first, last in wire_pairs
                 ):
                     yield span
         if may_be_cut:
-            for start in _cut_off(view.text, needles):
+            for start in _cut_off(view, needles):
                 yield view.spans[start][0], len(text)
 
 
@@ -314,7 +324,7 @@ def _views(text: str) -> Iterator[_View]:
     """Read the text as it is and with up to two layers of escapes undone, in every order.
 
     One kind of escape at a time: a secret may itself look like an escape of another kind. Each
-    reading comes a second time with the digits joined that stand apart in it.
+    reading comes again with the digits, and with all characters, joined that stand apart in it.
     """
     layer = [_View(text, [(at, at + 1) for at in range(len(text))])]
     known = {text}
@@ -322,9 +332,10 @@ def _views(text: str) -> Iterator[_View]:
         deeper: list[_View] = []
         for view in layer:
             yield view
-            joined = _rewritten(view, _BETWEEN_DIGITS, lambda _match: "")
-            if joined is not None:
-                yield joined
+            for gap in (_BETWEEN_DIGITS, _BETWEEN_CHARACTERS):
+                joined = _rewritten(view, gap, lambda _match: "")
+                if joined is not None:
+                    yield joined
             for pattern, unescaped in _ESCAPES:
                 inner = _rewritten(view, pattern, unescaped)
                 if inner is not None and inner.text not in known:
@@ -371,7 +382,24 @@ def _unescaped_backslash(match: re.Match[str]) -> str:
     return unescaped
 
 
+def _plain(match: re.Match[str]) -> str:
+    """Undo full-width forms and the like; characters without a shape of their own vanish."""
+    character = match.group()
+    if unicodedata.category(character) == "Cf":
+        return ""
+    return unicodedata.normalize("NFKC", character)
+
+
+def _lowered(text: str) -> str:
+    """Return the text in small letters, none of which takes more room than before."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(small if len(small := one.lower()) == 1 else one for one in text)
+
+
 _ESCAPES = (
+    (_NOT_ASCII, _plain),
     (_PERCENT, _unescaped_percent),
     (_ENTITY, _unescaped_entity),
     (_BACKSLASH, _unescaped_backslash),
@@ -398,10 +426,11 @@ def _widened(text: str, start: int, end: int) -> tuple[int, int]:
     return start - before, end + after
 
 
-def _cut_off(text: str, needles: Iterable[_Needle]) -> Iterator[int]:
+def _cut_off(view: _View, needles: Iterable[_Needle]) -> Iterator[int]:
     """Find where secrets begin that the end of the text cuts off, or cuts off in an escape."""
-    for stem in {text, _ESCAPE_CUT_OFF.sub("", text)}:
-        for needle in needles:
+    for needle in needles:
+        text = view.as_spelled(needle)
+        for stem in {text, _ESCAPE_CUT_OFF.sub("", text)}:
             for start in range(max(0, len(stem) - len(needle.text) + 1), len(stem) - 2):
                 if needle.text.startswith(stem[start:]):
                     yield start

@@ -5,6 +5,8 @@
     and any unseals; without them `SECRET_KEY` seals and its `SECRET_KEY_FALLBACKS` unseal too.
 `digest`, `digest_matches`
     Text that is only to be recognised. The key is `SECRET_KEY`; its fallbacks match too.
+`key_digest`
+    Idempotency keys, which hold no secret. No key.
 
 No key is used as it stands. Each purpose has its own, derived with HKDF-SHA256 (RFC 5869), so
 that what was sealed for one purpose cannot be passed off for another.
@@ -69,6 +71,14 @@ def digest_matches(stored: str, purpose: str, *parts: str) -> bool:
         for key in _secret_keys()
     ]
     return any(matches)
+
+
+def key_digest(key: str) -> str:
+    """Return the hash under which an idempotency key is kept: 64 hex digits.
+
+    Not keyed by SECRET_KEY: after a rotation a key that was used would send again.
+    """
+    return hashlib.sha256(_encoded(key)).hexdigest()
 
 
 def check_keys() -> None:

@@ -163,10 +163,7 @@ def _earlier(message: MessageLog, error: IntegrityError) -> MessageLog:
     """
     database = MessageLog.database()
     if message.idempotency_digest:
-        rows = MessageLog.objects.using(database).filter(
-            account=message.account, idempotency_digest=message.idempotency_digest
-        )
-        found = rows.first()
+        found = MessageLog.of_key(message.account, message.idempotency_digest)
         if found is not None:
             return found
         if "idempotency_digest" in str(error) or "etelecom_message_once" in str(error):

@@ -7,9 +7,12 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from django_etelecom.accounts import backend_for
+from django_etelecom.backends import http
 from django_etelecom.backends.base import BaseBackend, Outgoing
 from django_etelecom.backends.console import ConsoleBackend
 from django_etelecom.backends.http import HTTPBackend
+from django_etelecom.client import protocol
+from django_etelecom.client.codes import Failure
 from django_etelecom.client.protocol import Outcome
 from django_etelecom.conf import settings as etelecom_settings
 from django_etelecom.schema import Wire
@@ -74,6 +77,7 @@ def test_backend__other_settings_do_not_touch_it(account, settings):
         ({"BACKEND": "django.db.models.Model"}, "not a subclass"),
         ({"BACKEND": "django.db.models"}, "not a subclass"),
         ({"ROUTERULE_FORMAT": "tuple"}, "ROUTERULE_FORMAT"),
+        ({"KEEP_ALIVE": "no"}, "KEEP_ALIVE"),
         ({"TIMEOUT": "15"}, "TIMEOUT"),
         ({"TIMEOUT": 0}, "TIMEOUT"),
         ({"CONNECT_TIMEOUT": True}, "CONNECT_TIMEOUT"),
@@ -133,3 +137,45 @@ def test_console__prints_to_standard_output(account, outgoing, capsys):
     ConsoleBackend(etelecom_settings.account("default")).send_message(outgoing)
 
     assert "login_otp" in capsys.readouterr().out
+
+
+class SoftTimeLimit(Exception):
+    """A time limit as task queues raise it: a plain exception, anywhere, by a signal."""
+
+
+@pytest.fixture
+def interrupting(monkeypatch):
+    """Interrupt the first call of a function that the HTTP backend makes."""
+
+    def interrupt(module, name):
+        function = getattr(module, name)
+        errors = [SoftTimeLimit()]
+
+        def interrupted(*args, **kwargs):
+            if errors:
+                raise errors.pop()
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, interrupted)
+
+    return interrupt
+
+
+def test_http_backend__told_to_stop_before_the_post_sends_nothing(live, outgoing, interrupting):
+    interrupting(protocol, "send_message_body")
+
+    result = backend_for("default").send_message(outgoing)
+
+    assert (result.outcome, result.failure) == (Outcome.NOT_SENT, Failure.INTERRUPTED)
+    assert isinstance(result.interrupt, SoftTimeLimit)
+    assert not live.receipts
+
+
+def test_http_backend__told_to_stop_after_the_post_keeps_its_answer(live, outgoing, interrupting):
+    interrupting(http, "send_result")
+
+    result = backend_for("default").send_message(outgoing)
+
+    assert result.outcome == Outcome.ACCEPTED
+    assert result.provider_message_id == live.receipts[0].provider_message_id
+    assert isinstance(result.interrupt, SoftTimeLimit)

@@ -233,6 +233,36 @@ def test_mask_text__spaced_digits(spelling):
     assert mask_text(f"code {spelling}.", [OTP]) == f"code {MASK}."
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "483,920",
+        "483_920",
+        "４８３９２０",
+        "48\u200b39\u2060\ufeff20",
+        "34 38 33 39 32 30",
+        "343833393230",
+        r"\x34\x38\x33\x39\x32\x30",
+        "4/8/3/9/2/0",
+    ],
+)
+def test_mask_text__digits_in_disguise(spelling):
+    assert mask_text(f"otp {spelling} is wrong", ["483920"]) == f"otp {MASK} is wrong"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["kx7-PQ2", "KX7PQ2", "kx7pq2", "k x 7 p q 2", "ＫＸ７ＰＱ２", "KX7\u00adPQ2", "4b5837505132"],
+)
+def test_mask_text__letters_and_digits_in_disguise(spelling):
+    assert mask_text(f"code {spelling} is wrong", ["KX7PQ2"]) == f"code {MASK} is wrong"
+
+
+def test_mask_text__letter_whose_small_form_is_longer():
+    assert mask_text("İ483920İ", ["483920"]) == f"İ{MASK}İ"
+    assert mask_text("aİb İstanbul", ["İSTANBUL"]) == f"aİb {MASK}"
+
+
 @pytest.mark.parametrize("cut", ["483", "4839", "48392"])
 def test_mask_text__secret_cut_off_at_the_end(cut):
     assert mask_text(f"code {cut}", [OTP]) == f"code {MASK}"

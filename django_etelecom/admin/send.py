@@ -33,7 +33,7 @@ from ..models import MessageLog, MessageTemplate
 from ..models.messages import Status
 from ..models.routes import channel_names
 from ..models.templates import TemplatePlan
-from ..sealing import SealBroken, seal, unseal
+from ..sealing import SealBroken, key_digest, seal, unseal
 from ..services import MessageCheck, check_message, send_message
 from .forms import MessageForm, TemplateChoiceForm, label, message_arguments, unusable_settings
 from .rendering import filled_text
@@ -60,8 +60,11 @@ class CheckedMessage:
 
     template: str
     """The template's code."""
+    account: str
     typed: Opaque[dict[str, str]]
     """What the fields of the form held."""
+    secret: list[str]
+    """Which of those fields held a secret."""
     shown: str
     """What the page of the check showed, secrets masked."""
     nonce: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex)
@@ -73,7 +76,9 @@ class CheckedMessage:
                     "user": str(user.pk),
                     "nonce": self.nonce,
                     "template": self.template,
+                    "account": self.account,
                     "typed": self.typed.reveal(),
+                    "secret": self.secret,
                     "shown": self.shown,
                 }
             ),
@@ -91,8 +96,18 @@ class CheckedMessage:
         if opened["user"] != str(user.pk):
             raise SealBroken("The sealed message is another person's.")
         return cls(
-            opened["template"], Opaque(opened["typed"]), opened["shown"], nonce=opened["nonce"]
+            template=opened["template"],
+            account=opened["account"],
+            typed=Opaque(opened["typed"]),
+            secret=opened["secret"],
+            shown=opened["shown"],
+            nonce=opened["nonce"],
         )
+
+    def refilled(self, plan: TemplatePlan) -> MessageForm:
+        """Return the form with what was typed but the secrets, whatever they are by now."""
+        typed = self.typed.reveal().items()
+        return MessageForm(plan, {name: value for name, value in typed if name not in self.secret})
 
 
 class SendMessageView(View):
@@ -137,7 +152,13 @@ class SendMessageView(View):
         form = MessageForm(plan, self.request.POST)
         if not form.is_valid():
             return self._form_page(code, form)
-        checked = CheckedMessage(code, Opaque(form.typed), _shown(form.check))
+        checked = CheckedMessage(
+            template=code,
+            account=plan.account,
+            typed=Opaque(form.typed),
+            secret=[name for name in form.typed if name not in form.shareable],
+            shown=_shown(plan, form.check),
+        )
         values = form.check.wire["list_param"]
         return self._page(
             "check",
@@ -153,10 +174,16 @@ class SendMessageView(View):
         )
 
     def _confirm(self, checked: CheckedMessage) -> HttpResponse:
+        # Confirmed before: what has become of the template since then changes nothing of it.
+        message = MessageLog.of_key(checked.account, key_digest(checked.nonce))
+        if message is not None:
+            _tell(self.request, message)
+            return HttpResponseRedirect(self._page_after(message))
         notice = _("Nothing was sent: the template or its route was changed after your check.")
         try:
             check = check_message(checked.template, **message_arguments(checked.typed.reveal()))
-            if _shown(check) == checked.shown:
+            plan = _plan(checked.template)
+            if plan is not None and _shown(plan, check) == checked.shown:
                 message = send_message(
                     checked.template,
                     **message_arguments(checked.typed.reveal()),
@@ -172,14 +199,14 @@ class SendMessageView(View):
         except ImproperlyConfigured as error:
             notice = _("Nothing was sent.") + " " + unusable_settings(error)
         plan = _plan(checked.template)
-        form = MessageForm(plan, checked.typed.reveal()) if plan else None
+        form = checked.refilled(plan) if plan else None
         return self._form_page(checked.template, form, notice=notice)
 
     def _change(self, checked: CheckedMessage) -> HttpResponse:
         plan = _plan(checked.template)
         if plan is None:
             return self._form_page(checked.template)
-        filled = MessageForm(plan, checked.typed.reveal())
+        filled = checked.refilled(plan)
         return self._form_page(checked.template, MessageForm(plan, initial=filled.shareable))
 
     def _page_after(self, message: MessageLog) -> str:
@@ -239,10 +266,10 @@ def _admin_form(form: Any, fieldsets: Any) -> AdminForm:
     return AdminForm(form, fieldsets, {})
 
 
-def _shown(check: MessageCheck) -> str:
-    """Return what a person sees of a message before sending it; it holds no secret."""
+def _shown(plan: TemplatePlan, check: MessageCheck) -> str:
+    """Return what a message is to be, as far as a person may see it; it holds no secret."""
     params = check.wire["list_param"]
-    return json.dumps([check.recipient, check.channels, check.text, params])
+    return json.dumps([plan.account, check.recipient, check.channels, check.text, params])
 
 
 def _plan(code: str) -> TemplatePlan | None:

@@ -28,7 +28,9 @@ class HTTPBackend(BaseBackend):
         except ValueError as error:
             raise ImproperlyConfigured(f"BASE_URL of account '{account.alias}': {error}") from None
         self._transport = Transport(
-            connect_timeout=account.connect_timeout, timeout=account.timeout
+            connect_timeout=account.connect_timeout,
+            timeout=account.timeout,
+            keep_alive=account.keep_alive,
         )
 
     def send_message(self, outgoing: Outgoing) -> protocol.SendResult:

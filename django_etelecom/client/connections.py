@@ -26,7 +26,9 @@ MAX_IDLE = 4.0
 MAX_RECEIVED = 128 * 1024
 """Bytes of one answer, headers and framing included; TLS's own are not counted."""
 
-OUR_HEADERS = frozenset({"accept-encoding", "content-length", "content-type", "host", "user-agent"})
+OUR_HEADERS = frozenset(
+    {"accept-encoding", "connection", "content-length", "content-type", "host", "user-agent"}
+)
 """All that we say; tracing tools like to add headers of their own to every request."""
 
 

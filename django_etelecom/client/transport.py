@@ -5,6 +5,7 @@ HTTP libraries say little about how far a request came, so the connection itself
 (`connections.py`), and what comes back is a value: an answer, or the reason why there is none.
 """
 
+import contextlib
 import copy
 import dataclasses
 import ipaddress
@@ -98,6 +99,7 @@ class Transport:
         timeout: float,
         ssl_context: ssl.SSLContext | None = None,
         pool_size: int = 32,
+        keep_alive: bool = True,
     ) -> None:
         """Make a transport.
 
@@ -107,12 +109,15 @@ class Transport:
             ssl_context: what to trust, by default the authorities that certifi lists. It belongs to
                 the transport from now on.
             pool_size: connections kept open at most.
+            keep_alive: False: every request has a connection of its own, so that no answer but its
+                own can come on it.
         """
         self._connect_timeout = connect_timeout
         self._timeout = timeout
         self._ssl_context = ssl_context or ssl.create_default_context(cafile=certifi.where())
         self._ssl_context.sslsocket_class = LimitedTLSSocket
         self._pool_size = pool_size
+        self._keep_alive = keep_alive
         self._adapter = _Adapter(self._ssl_context, pool_size)
         self._pid = os.getpid()
         self._requests: dict[str, requests.PreparedRequest] = {}
@@ -127,6 +132,9 @@ class Transport:
         exchange = Exchange(connect_timeout=self._connect_timeout, timeout=self._timeout)
         token = current.set(exchange)
         try:
+            if not self._keep_alive:
+                with contextlib.closing(_Adapter(self._ssl_context, 1)) as adapter:
+                    return _answered(adapter, request, body)
             return _answered(self._adapter_of_this_process(), request, body)
         # Everything, for a worker's SystemExit or a soft time limit leaves the outcome as open as
         # a lost connection does. The frames below hold the credentials: nothing of them goes on.
@@ -141,15 +149,14 @@ class Transport:
 
     def _prepared(self, url: str) -> requests.PreparedRequest:
         check_url(url)
-        request = requests.Request(
-            "POST",
-            url,
-            headers={
-                "Accept-Encoding": "identity",
-                "Content-Type": "application/json",
-                "User-Agent": "django-etelecom",
-            },
-        ).prepare()
+        headers = {
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+            "User-Agent": "django-etelecom",
+        }
+        if not self._keep_alive:
+            headers["Connection"] = "close"
+        request = requests.Request("POST", url, headers=headers).prepare()
         self._requests[url] = request
         return request
 

@@ -1,5 +1,7 @@
 """One row a message, and one row for everything that was ever said about it."""
 
+from __future__ import annotations
+
 import uuid
 
 from django.conf import settings
@@ -167,6 +169,12 @@ class MessageLog(models.Model):
     def database(cls) -> str:
         """Return the alias of the database that messages are written to."""
         return router.db_for_write(cls)
+
+    @classmethod
+    def of_key(cls, account: str, digest: str) -> MessageLog | None:
+        """Return the message that has taken an idempotency key, given by its `key_digest`."""
+        rows = cls.objects.using(cls.database())
+        return rows.filter(account=account, idempotency_digest=digest).first()
 
     def forget_expressions(self) -> None:
         """Defer the columns that the database computed, so that reading one fetches it."""

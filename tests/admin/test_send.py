@@ -16,7 +16,7 @@ from django_etelecom.admin.forms import LONGEST_REFILLED, MessageForm
 from django_etelecom.admin.send import CONFIRM_WITHIN, CheckedMessage
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.protocol import Outcome, SendResult
-from django_etelecom.exceptions import SendBlocked
+from django_etelecom.exceptions import IdempotencyConflict, SendBlocked
 from django_etelecom.models import MessageEvent, MessageLog, MessageTemplate, RouteRule
 from tests.admin.conftest import ORDER, PHONE, check, confirm, faults, page, sealed_in, send_url
 
@@ -397,7 +397,14 @@ def test_secret__is_hidden_from_error_reports(sender, otp_template):
     response = sender.post(send_url("login_otp"), {"to": PHONE, "params.otp": OTP})
 
     assert response.wsgi_request.sensitive_post_parameters == "__ALL__"
-    assert OTP not in repr(CheckedMessage("login_otp", Opaque({"params.otp": OTP}), ""))
+    checked = CheckedMessage(
+        template="login_otp",
+        account="default",
+        typed=Opaque({"params.otp": OTP}),
+        secret=["params.otp"],
+        shown="",
+    )
+    assert OTP not in repr(checked)
 
 
 # --- Change -------------------------------------------------------------------------------------
@@ -605,25 +612,60 @@ def test_confirm__account_gone_meanwhile(sender, order_template, etelecom_outbox
     assert not MessageLog.objects.exists()
 
 
-def test_confirm__key_spent_on_other_content(sender, order_template, etelecom_outbox):
+def test_confirm__twice_is_one_message_whatever_became_of_the_template(
+    sender, order_template, etelecom_outbox
+):
     token = check(sender, "order_confirmation", ORDER)
-    confirm(sender, token)
-    MessageLog.objects.update(content_digest="0" * 64)
+    first = confirm(sender, token)
+    MessageTemplate.objects.update(text="Another text", is_active=False)
 
-    response = confirm(sender, token)
+    second = confirm(sender, token)
 
-    assert "Nothing was sent: This idempotency key was already used" in page(response)
+    assert second.url == first.url
+    assert "The provider took the message" in said(second)[-1][1]
     assert len(etelecom_outbox) == 1
 
 
-def test_confirm__blocked_by_a_guard(sender, order_template):
+def test_confirm__account_changed_meanwhile(sender, order_template, etelecom_outbox, settings):
+    accounts = settings.ETELECOM["ACCOUNTS"]
+    settings.ETELECOM = {"ACCOUNTS": {**accounts, "other": accounts["default"]}}
     token = check(sender, "order_confirmation", ORDER)
-    blocked = SendBlocked("Too many messages today.", reason="limit")
+    MessageTemplate.objects.update(account="other")
 
-    with mock.patch("django_etelecom.admin.send.send_message", side_effect=blocked):
+    response = confirm(sender, token)
+
+    assert "Nothing was sent: the template or its route was changed" in page(response)
+    assert etelecom_outbox == []
+
+
+def test_confirm__secret_is_not_refilled_where_it_is_none_any_more(
+    sender, otp_template, etelecom_outbox
+):
+    token = check(sender, "login_otp", {"to": PHONE, "params.otp": OTP})
+    otp_template.parameters.update(kind="text", secret=False)
+
+    response = confirm(sender, token, "login_otp")
+
+    assert "Nothing was sent" in page(response)
+    assert OTP not in page(response)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SendBlocked("Too many messages today.", reason="limit"),
+        IdempotencyConflict("This key was already used."),
+    ],
+)
+def test_confirm__stopped_by_a_guard_or_by_another_at_the_same_moment(
+    sender, order_template, error
+):
+    token = check(sender, "order_confirmation", ORDER)
+
+    with mock.patch("django_etelecom.admin.send.send_message", side_effect=error):
         response = confirm(sender, token)
 
-    assert "Nothing was sent: Too many messages today." in page(response)
+    assert f"Nothing was sent: {error}" in page(response)
 
 
 def test_confirm__who_may_not_look_stays_on_the_form(staff_client, order_template, etelecom_outbox):

@@ -24,10 +24,13 @@ class AnyTransport(Protocol):
     def close(self) -> None: ...
 
 
-def requests_transport(*, connect_timeout: float, timeout: float, trusted: Path) -> AnyTransport:
+def requests_transport(
+    *, connect_timeout: float, timeout: float, trusted: Path, keep_alive: bool = True
+) -> AnyTransport:
     return Transport(
         connect_timeout=connect_timeout,
         timeout=timeout,
+        keep_alive=keep_alive,
         ssl_context=ssl.create_default_context(cafile=trusted),
     )
 

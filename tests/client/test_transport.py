@@ -87,6 +87,15 @@ def test_connection__is_reused(transport, serve, tls):
     assert server.accepted == 1
 
 
+def test_connection__is_not_kept_where_none_is_to_be(make_transport, serve, tls):
+    server = serve(serve_well, ssl_context=tls)
+    transport = make_transport(keep_alive=False)
+    for _ in range(3):
+        assert send_result(post(transport, server.url)).outcome is Outcome.ACCEPTED
+    assert server.accepted == 3
+    assert all("Connection: close" in request.head for request in server.requests)
+
+
 def test_connection__is_trusted_for_some_seconds_only(transport, serve, monkeypatch):
     server = serve(serve_well)
     post(transport, server.url)
