@@ -1,12 +1,13 @@
 """`etelecom_send`."""
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from django_etelecom.client.protocol import Outcome, SendResult
-from django_etelecom.models import MessageLog
+from django_etelecom.models import MessageEvent, MessageLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,6 +26,16 @@ def test_send__prints_the_events_and_the_status(scripted, otp_template):
     message = MessageLog.objects.get()
     assert "sending: accepted  Success" in printed
     assert f"Message {message.public_id} to 84912•••678 is accepted." in printed
+
+
+def test_send__tells_the_time_of_the_site(scripted, otp_template, settings):
+    settings.TIME_ZONE = "Asia/Ho_Chi_Minh"
+
+    printed = run("login_otp", PHONE, "otp=937415")
+
+    # Vietnam is seven hours ahead of UTC, in which the row has it, all year round.
+    at = MessageEvent.objects.get().created_at + timedelta(hours=7)
+    assert printed.startswith(f"{at:%H:%M:%S}  sending: accepted")
 
 
 def test_send__asks_for_a_value_without_showing_it(scripted, otp_template, monkeypatch):

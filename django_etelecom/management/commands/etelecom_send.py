@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from ... import services
 from ...exceptions import EtelecomError, InvalidMessage, MessageFailed
@@ -47,7 +48,8 @@ class Command(BaseCommand):
         except (EtelecomError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
         for event in message.events.all():
-            self.stdout.write(f"{event.created_at:%H:%M:%S}  {event}  {event.provider_detail}")
+            at = timezone.localtime(event.created_at)
+            self.stdout.write(f"{at:%H:%M:%S}  {event}  {event.provider_detail}")
         try:
             message.raise_for_status()
         except MessageFailed as error:
