@@ -157,11 +157,14 @@ def label(name: str) -> str:
 
 
 def _routes(plan: TemplatePlan) -> list[tuple[str, str]]:
-    own = (
-        _("The template's own: %(channels)s") % {"channels": channel_names(plan.channels)}
-        if plan.channels
-        else _("Choose a route: the template has none")
-    )
+    own = _("Choose a route: the template has none")
+    if plan.channels:
+        whose = (
+            _("The template's own: %(channels)s")
+            if plan.has_own_route
+            else _("The default route: %(channels)s")
+        )
+        own = whose % {"channels": channel_names(plan.channels)}
     rules = RouteRule.objects.order_by("name")
     return [
         ("", own),

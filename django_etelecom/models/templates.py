@@ -28,6 +28,7 @@ class TemplatePlan:
     is_active: bool
     channels: tuple[str, ...]
     """Of the template's own route, else of the default route; empty where there is neither."""
+    has_own_route: bool
     schema: Schema
 
 
@@ -42,7 +43,8 @@ class TemplateQuerySet(models.QuerySet["MessageTemplate"]):
         if not rows:
             return None
         pk, code, account, category, text, is_active, channels = rows[0][2:9]
-        if channels is None:
+        has_own_route = channels is not None
+        if not has_own_route:
             channels = next(iter(_default_channels().using(self.db)), ())
         return TemplatePlan(
             pk=pk,
@@ -52,6 +54,7 @@ class TemplateQuerySet(models.QuerySet["MessageTemplate"]):
             text=text,
             is_active=is_active,
             channels=tuple(channels) if isinstance(channels, list) else (),
+            has_own_route=has_own_route,
             schema=Schema(Parameter(*row[9:]) for row in rows if row[0] is not None),
         )
 

@@ -163,11 +163,14 @@ def test_form__secret_says_so(sender, otp_template):
 
 
 def test_form__routes_have_their_channels_by_name(sender, order_template):
-    RouteRule.objects.create(name="Phone first", channels=["2", "3"])
+    rule = RouteRule.objects.create(name="Phone first", channels=["2", "3"])
 
     html = page(sender.get(send_url("order_confirmation")))
+    MessageTemplate.objects.update(route=rule)
+    html_of_own = page(sender.get(send_url("order_confirmation")))
 
-    assert "The template&#x27;s own: ZNS (Zalo) → SMS" in html
+    assert "The default route: ZNS (Zalo) → SMS" in html
+    assert "The template&#x27;s own: Voice call → SMS" in html_of_own
     assert '<option value="Phone first">Phone first: Voice call → SMS</option>' in html
 
 
