@@ -1,9 +1,7 @@
 """The simulator's HTTP server: connections, receipts, and the faults that need a socket."""
 
 import contextlib
-import ipaddress
 import itertools
-import json
 import socket
 import socketserver
 import ssl
@@ -12,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -20,7 +17,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from .gateway import Gateway, Reply, error
-from .outcomes import Answer, Fault, Outcome
+from .loopback import loopback
+from .outcomes import Answer, Fault
+from .receipts import Receipt, json_object
 
 LARGEST_REQUEST_BYTES = 2**20
 LARGEST_DRAIN_BYTES = 64 * 2**20
@@ -31,47 +30,6 @@ TRICKLED_LENGTH = 10**6
 
 # l_onoff, l_linger: closing sends a RST instead of a FIN (socket(7)).
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """One POST that reached the simulator, whatever was answered.
-
-    What the request held is kept out of the repr, since passwords and one-time codes are in it.
-    """
-
-    number: int
-    """Counts from 1, in the order of arrival."""
-    path: str
-    headers: dict[str, str] = field(repr=False)
-    """As sent; of a header that came twice, the last."""
-    body: bytes = field(repr=False)
-    """Empty if the request was refused for the length of its body."""
-    json: dict[str, Any] | None = field(repr=False)
-    """The body, where it is a JSON object; keys as sent."""
-    received_at: datetime
-    """UTC."""
-    outcome: Outcome | None
-    """None if it was not a SendMessage that the simulator understood."""
-    provider_message_id: str
-    """The id that was answered, or asked for with success; empty if there was none."""
-
-    @property
-    def phone_number(self) -> str:
-        return self._text("phonenumber")
-
-    @property
-    def template_code(self) -> str:
-        return self._text("templatecode")
-
-    @property
-    def list_param(self) -> dict[str, Any]:
-        value = (self.json or {}).get("list_param")
-        return value if isinstance(value, dict) else {}
-
-    def _text(self, name: str) -> str:
-        value = (self.json or {}).get(name)
-        return value if isinstance(value, str) else ""
 
 
 class Simulator:
@@ -110,7 +68,13 @@ class Simulator:
         delay: float = 0,
         on_receipt: Callable[[Receipt], object] | None = None,
     ) -> None:
-        self.address = (_loopback(host), port)
+        address = loopback(host)
+        if address is None:
+            raise ValueError(
+                "The simulator listens on 127.0.0.1 and its like only, "
+                f"and {host!r} is none of them."
+            )
+        self.address = (address, port)
         self.tls = tls
         self.hang_seconds = hang_seconds
         self.trickle_seconds = trickle_seconds
@@ -186,7 +150,7 @@ class Simulator:
 
     def receive(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
         """Keep the receipt of a POST and return what to do with it."""
-        fields = _json_object(body)
+        fields = json_object(body)
         reply = self.gateway.post(path, fields)
         if reply.action is not Fault.RESET_BEFORE_READING:
             self.keep_receipt(path, headers, body, fields, reply)
@@ -368,27 +332,3 @@ class _Handler(BaseHTTPRequestHandler):
         # Closed here, since the server's own closing would send a FIN first.
         self.rfile.close()
         self.connection.close()
-
-
-def _loopback(host: str) -> str:
-    """Return the address of the host.
-
-    Raises:
-        ValueError: it is not on the loopback.
-    """
-    if host == "localhost":
-        return "127.0.0.1"
-    with contextlib.suppress(ValueError):
-        if ipaddress.IPv4Address(host).is_loopback:
-            return host
-    raise ValueError(
-        f"The simulator listens on 127.0.0.1 and its like only, and {host!r} is none of them."
-    )
-
-
-def _json_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
