@@ -3,5 +3,6 @@
 from .outcomes import Outcome
 from .receipts import Receipt
 from .server import Simulator
+from .webhooks import WebhookDelivery
 
-__all__ = ["Outcome", "Receipt", "Simulator"]
+__all__ = ["Outcome", "Receipt", "Simulator", "WebhookDelivery"]

@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -25,6 +26,7 @@ from .outcomes import (
     Packing,
     Report,
     Verdict,
+    Webhook,
     plain,
     table,
 )
@@ -47,18 +49,33 @@ class Reply:
     action: Answer | Fault
     outcome: Outcome | None = None
     provider_message_id: str = ""
+    webhooks: Sequence[Webhook] = ()
+    """What is to be posted about a message that was just accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Message:
     """An accepted message, as GetStatusOmni knows it."""
 
     phone_number: str
     list_param: Mapping[str, str]
     template_code: str
-    reports: Sequence[Report]
+    acceptance: Acceptance
     accepted_at: datetime
+    began: float = field(default_factory=time.monotonic)
     asks: Iterator[int] = field(default_factory=itertools.count)
+    posted: int = 0
+    """The index of the furthest report that a webhook has told."""
+
+    def next_report(self, report_seconds: float) -> Report:
+        """Return what GetStatusOmni says now; an ask may be what moves the message on."""
+        reports = self.acceptance.reports
+        if self.acceptance.by_clock:
+            elapsed = time.monotonic() - self.began
+            index = sum(elapsed >= step * report_seconds for step in range(1, len(reports)))
+        else:
+            index = max(next(self.asks), self.posted)
+        return reports[min(index, len(reports) - 1)]
 
 
 class Gateway:
@@ -67,10 +84,14 @@ class Gateway:
     Args:
         credentials: the only username and password that are let in; None lets in any that are not
             empty.
+        report_seconds: from one report to the next, where the clock brings them.
     """
 
-    def __init__(self, credentials: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, credentials: tuple[str, str] | None = None, *, report_seconds: float
+    ) -> None:
         self._credentials = credentials
+        self._report_seconds = report_seconds
         self._messages: dict[str, _Message] = {}
 
     def post(self, path: str, fields: dict[str, Any] | None) -> Reply:
@@ -92,6 +113,16 @@ class Gateway:
             return Answer(f"{table()}\n".encode(), content_type="text/plain; charset=utf-8")
         known = path in (SEND_PATH, REDIRECTED_PATH, STATUS_PATH)
         return error(HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND)
+
+    def advance(self, provider_message_id: str, report: Report) -> None:
+        """Say no less than this report from now on, since a webhook is about to tell it.
+
+        A forged one, which has a stranger's id or is none of the message's reports, moves nothing.
+        """
+        message = self._messages.get(provider_message_id)
+        if message is not None and report in message.acceptance.reports:
+            index = message.acceptance.reports.index(report)
+            message.posted = max(message.posted, index)
 
     def _send(self, fields: dict[str, Any], *, redirected: bool) -> Reply:
         outcome, subject = self._refused(fields) or _by_magic_number(fields)
@@ -131,20 +162,20 @@ class Gateway:
         return all(isinstance(word, str) and word for word in given)
 
     def _accept(self, fields: dict[str, Any], outcome: Outcome, acceptance: Acceptance) -> Reply:
-        # "ICOMNI prefix string and 30 characters"; random, so that no restart repeats one.
-        provider_message_id = f"ICOMNI{secrets.token_hex(15)}"
+        provider_message_id = new_id()
         self._messages[provider_message_id] = _Message(
             phone_number=fields["phonenumber"],
             list_param=fields["list_param"],
             template_code=fields["templatecode"],
-            reports=acceptance.reports,
+            acceptance=acceptance,
             accepted_at=datetime.now(VIETNAM_TIME),
         )
         # The documentation prints the id's key with a space on either side.
         body = (
             f'{{ "status": "1", "code": "Success", " idOmniMess ": "{provider_message_id}" }}'
         ).encode("ascii")
-        return Reply(_pack(body, acceptance.packing), outcome, provider_message_id)
+        action = _pack(body, acceptance.packing)
+        return Reply(action, outcome, provider_message_id, acceptance.webhooks)
 
     def _report(self, fields: dict[str, Any]) -> Reply:
         if not self._let_in(fields):
@@ -154,9 +185,13 @@ class Gateway:
             # An assumption: what the gateway says to an id that it does not know is not documented.
             return Reply(Verdict("-1", "idOmniMess not found").answer())
         message = self._messages[provider_message_id]
-        reports = message.reports
-        report = reports[min(next(message.asks), len(reports) - 1)]
+        report = message.next_report(self._report_seconds)
         return Reply(Answer(_report_body(message, report)), provider_message_id=provider_message_id)
+
+
+def new_id() -> str:
+    """Return "ICOMNI prefix string and 30 characters"; random, so that no restart repeats one."""
+    return f"ICOMNI{secrets.token_hex(15)}"
 
 
 def error(status: HTTPStatus) -> Answer:

@@ -53,18 +53,47 @@ class Report:
     """With the documentation's own fault: the quotes inside `list_param` are not escaped."""
 
 
+VIETTEL = 3
+"""The id of the recipients' network."""
+
 PROCESSING = Report("PROCESSING")
-DELIVERED_BY_SMS = Report("SUCCESS", channel="SMS", extra={"mtcount": "1", "telcoid": "3"})
+DELIVERED_BY_SMS = Report("SUCCESS", channel="SMS", extra={"mtcount": "1", "telcoid": str(VIETTEL)})
 NO_ZALO_ACCOUNT = Report("FAIL", channel="ZNS", error_code="-118")
 PRINTED_FAIL = Report("FAIL", channel="ZNS", error_code="-118", as_printed=True)
 
 
 @dataclass(frozen=True, slots=True)
+class Webhook:
+    """One report that the gateway posts by itself."""
+
+    report: Report
+    step: int = 1
+    """How many times `report_seconds` after the acceptance; 0 is before its answer."""
+    late: bool = False
+    """After `late_report_seconds` instead."""
+    forged_id: bool = False
+    """About an id that nobody was given."""
+
+
+@dataclass(frozen=True, slots=True)
 class Acceptance:
-    """The message is accepted and gets an id; the n-th ask gets the n-th report, or the last."""
+    """The message is accepted and gets an id; what becomes of it are the reports, in order."""
 
     reports: Sequence[Report] = (PROCESSING, DELIVERED_BY_SMS)
     packing: Packing = Packing.PLAIN
+    webhooks: Sequence[Webhook] = (Webhook(DELIVERED_BY_SMS),)
+    by_clock: bool = False
+    """Every `report_seconds` brings the next report; else every status request does."""
+
+
+def _in_time(*reports: Report) -> Acceptance:
+    """Return an acceptance that goes by the clock, each report after the first with a webhook."""
+    webhooks = tuple(Webhook(report, step) for step, report in enumerate(reports) if step)
+    return Acceptance(reports, webhooks=webhooks, by_clock=True)
+
+
+def _fails_on_zns(error_code: str) -> Acceptance:
+    return _in_time(PROCESSING, Report("FAIL", channel="ZNS", error_code=error_code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +166,62 @@ class Outcome(enum.Enum):
         11,
         "Status -99, which the documentation does not know.",
         Verdict("-99", "Something new"),
+    )
+
+    REPORTED_ON_TIME = (
+        20,
+        "Accepted; delivered by SMS, and the webhook says so at once.",
+        _in_time(PROCESSING, DELIVERED_BY_SMS),
+    )
+    REPORTED_EARLY = (
+        21,
+        "Accepted; delivered by SMS, and the webhook comes before the answer with the id.",
+        Acceptance((DELIVERED_BY_SMS,), webhooks=(Webhook(DELIVERED_BY_SMS, 0),), by_clock=True),
+    )
+    REPORTED_LATE = (
+        22,
+        "Accepted; delivered by SMS, and the webhook comes late.",
+        Acceptance(webhooks=(Webhook(DELIVERED_BY_SMS, late=True),), by_clock=True),
+    )
+    REPORTED_TWICE = (
+        23,
+        "Accepted; delivered by SMS, and the webhook comes twice.",
+        Acceptance(
+            webhooks=(Webhook(DELIVERED_BY_SMS), Webhook(DELIVERED_BY_SMS, 2)), by_clock=True
+        ),
+    )
+    REPORTED_OUT_OF_ORDER = (
+        24,
+        "Accepted; failed on ZNS, then delivered by SMS; the webhooks come in the wrong order.",
+        Acceptance(
+            (PROCESSING, NO_ZALO_ACCOUNT, DELIVERED_BY_SMS),
+            webhooks=(
+                Webhook(DELIVERED_BY_SMS, 2),
+                Webhook(NO_ZALO_ACCOUNT, 3),
+                Webhook(PROCESSING, 3),
+            ),
+            by_clock=True,
+        ),
+    )
+    NEVER_REPORTED = (
+        25,
+        "Accepted; delivered by SMS, and no webhook comes.",
+        Acceptance(webhooks=(), by_clock=True),
+    )
+    FORGED_REPORT = (
+        26,
+        "Accepted; failed on ZNS with error -118, but a forged webhook says delivered.",
+        Acceptance(
+            (PROCESSING, NO_ZALO_ACCOUNT), webhooks=(Webhook(DELIVERED_BY_SMS),), by_clock=True
+        ),
+    )
+    FORGED_ID = (
+        27,
+        "Accepted; delivered by SMS; before its webhook comes one for an id nobody was given.",
+        Acceptance(
+            webhooks=(Webhook(DELIVERED_BY_SMS, forged_id=True), Webhook(DELIVERED_BY_SMS)),
+            by_clock=True,
+        ),
     )
 
     REDIRECT = (
@@ -218,18 +303,55 @@ class Outcome(enum.Enum):
     UNDELIVERED = (
         80,
         "Accepted; from the second status request on: failed on ZNS with error -118.",
-        Acceptance(reports=(PROCESSING, NO_ZALO_ACCOUNT)),
+        Acceptance((PROCESSING, NO_ZALO_ACCOUNT), webhooks=(Webhook(NO_ZALO_ACCOUNT),)),
     )
     DELIVERED_AFTER_FAILURE = (
         81,
         "Accepted; failed on ZNS with error -118 at first, then delivered by SMS.",
-        Acceptance(reports=(NO_ZALO_ACCOUNT, DELIVERED_BY_SMS)),
+        Acceptance(
+            (NO_ZALO_ACCOUNT, DELIVERED_BY_SMS),
+            webhooks=(Webhook(NO_ZALO_ACCOUNT), Webhook(DELIVERED_BY_SMS, 2)),
+        ),
     )
-    NEVER_ENDS = (82, "Accepted; processing for ever.", Acceptance(reports=(PROCESSING,)))
+    NEVER_ENDS = (
+        82,
+        "Accepted; processing for ever.",
+        Acceptance((PROCESSING,), webhooks=()),
+    )
     BROKEN_REPORT = (
         83,
         "Accepted; the status is the documentation's own sample: FAIL, in JSON that is not valid.",
-        Acceptance(reports=(PRINTED_FAIL,)),
+        Acceptance((PRINTED_FAIL,), webhooks=(Webhook(PRINTED_FAIL),)),
+    )
+    SLIDES_TO_SMS = (
+        84,
+        "Accepted; failed on ZNS with error -118, then delivered by SMS; a webhook for each.",
+        _in_time(PROCESSING, NO_ZALO_ACCOUNT, DELIVERED_BY_SMS),
+    )
+    FAILED_BY_SMS = (
+        85,
+        "Accepted; failed for good by SMS, with error 21, whose meaning is not published.",
+        _in_time(PROCESSING, Report("FAIL", channel="SMS", error_code="21")),
+    )
+    FAILED_AT_NIGHT = (
+        86,
+        "Accepted; failed on ZNS with error -133: the template is not allowed at night.",
+        _fails_on_zns("-133"),
+    )
+    FAILED_TOKEN = (
+        87,
+        "Accepted; failed on ZNS with error -124: the access token is not valid.",
+        _fails_on_zns("-124"),
+    )
+    FAILED_QUOTA = (
+        88,
+        "Accepted; failed on ZNS with error -144: the daily quota is used up.",
+        _fails_on_zns("-144"),
+    )
+    FAILED_USER_REFUSED = (
+        89,
+        "Accepted; failed on ZNS with error -139: the recipient has refused such messages.",
+        _fails_on_zns("-139"),
     )
 
     def __init__(self, ending: int, sentence: str, effect: Effect) -> None:

@@ -9,7 +9,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -20,6 +20,7 @@ from .gateway import Gateway, Reply, error
 from .loopback import loopback
 from .outcomes import Answer, Fault
 from .receipts import Receipt, json_object
+from .webhooks import WebhookDelivery, Webhooks
 
 LARGEST_REQUEST_BYTES = 2**20
 LARGEST_DRAIN_BYTES = 64 * 2**20
@@ -51,9 +52,15 @@ class Simulator:
         delay: seconds before each answer.
         on_receipt: called with each receipt in order, by the thread that serves the request and
             before the answer; it must be quick.
+        webhook_url: where reports are posted, `http` on the loopback; None posts none.
+        webhook_headers: sent along with each of them.
+        report_seconds: from the acceptance to the first report, and from one report to the next.
+        late_report_seconds: from the acceptance to a report that comes late.
+        on_webhook: called with each delivery in order, by the thread that posted it; it must be
+            quick.
 
     Raises:
-        ValueError: the host is none of these.
+        ValueError: the host is none of these, or the URL or a header cannot be used.
     """
 
     def __init__(
@@ -67,6 +74,11 @@ class Simulator:
         trickle_seconds: float = 1.0,
         delay: float = 0,
         on_receipt: Callable[[Receipt], object] | None = None,
+        webhook_url: str | None = None,
+        webhook_headers: Mapping[str, str] | None = None,
+        report_seconds: float = 1.0,
+        late_report_seconds: float = 5.0,
+        on_webhook: Callable[[WebhookDelivery], object] | None = None,
     ) -> None:
         address = loopback(host)
         if address is None:
@@ -80,7 +92,15 @@ class Simulator:
         self.trickle_seconds = trickle_seconds
         self.delay = delay
         self.stopping = threading.Event()
-        self.gateway = Gateway(credentials)
+        self.gateway = Gateway(credentials, report_seconds=report_seconds)
+        self._webhooks = Webhooks(
+            url=webhook_url,
+            headers=webhook_headers or {},
+            report_seconds=report_seconds,
+            late_report_seconds=late_report_seconds,
+            on_posting=self.gateway.advance,
+            on_delivery=on_webhook,
+        )
         self._on_receipt = on_receipt
         self._receipts: list[Receipt] = []
         # Reentrant, so that `on_receipt` may look at the receipts.
@@ -109,10 +129,31 @@ class Simulator:
         with self._receipts_lock:
             return list(self._receipts)
 
+    @property
+    def webhook_url(self) -> str | None:
+        """Where reports are posted; setting it holds for messages that are accepted from then on.
+
+        None posts nothing any more, not even what is due for messages accepted before.
+
+        Raises:
+            ValueError: it is not an `http` URL of the loopback.
+        """
+        return self._webhooks.url
+
+    @webhook_url.setter
+    def webhook_url(self, url: str | None) -> None:
+        self._webhooks.url = url
+
+    @property
+    def webhooks(self) -> list[WebhookDelivery]:
+        """Return a snapshot of the latest webhooks and what came back, in order."""
+        return self._webhooks.deliveries
+
     def clear(self) -> None:
-        """Forget the receipts; numbers go on, and accepted messages can still be asked for."""
+        """Forget receipts and webhooks; numbers go on, and messages can still be asked for."""
         with self._receipts_lock:
             self._receipts.clear()
+        self._webhooks.clear()
 
     def start(self) -> Self:
         """Bind the port and serve from a thread.
@@ -127,6 +168,7 @@ class Simulator:
         self._server = _Server(self)
         self._base_url = self._server.base_url
         self._server.serve_in_thread()
+        self._webhooks.start()
         return self
 
     def stop(self) -> None:
@@ -134,6 +176,8 @@ class Simulator:
         if self._server is None:
             return
         self.stopping.set()
+        # First, since a thread of the server may be waiting for the answer to an early webhook.
+        self._webhooks.stop()
         self._server.end()
         self._server = None
 
@@ -149,11 +193,12 @@ class Simulator:
         self.stop()
 
     def receive(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
-        """Keep the receipt of a POST and return what to do with it."""
+        """Keep the receipt of a POST, see to its webhooks, and return what to do with it."""
         fields = json_object(body)
         reply = self.gateway.post(path, fields)
         if reply.action is not Fault.RESET_BEFORE_READING:
             self.keep_receipt(path, headers, body, fields, reply)
+        self._webhooks.plan(reply.provider_message_id, reply.webhooks)
         return reply
 
     def keep_receipt(

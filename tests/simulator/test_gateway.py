@@ -134,3 +134,13 @@ def test_status__wrong_credentials(simulator):
     answer = ask(simulator, provider_message_id, username="")
 
     assert answer == (401, "Unauthorized")
+
+
+def test_advance__older_report_moves_nothing_back(simulator):
+    provider_message_id = accepted_id(simulator, Outcome.DELIVERED_AFTER_FAILURE.phone_number)
+    failed, delivered = Outcome.DELIVERED_AFTER_FAILURE.effect.reports
+
+    simulator.gateway.advance(provider_message_id, delivered)
+    simulator.gateway.advance(provider_message_id, failed)
+
+    assert json.loads(ask(simulator, provider_message_id)[1])["status"] == "SUCCESS"

@@ -9,6 +9,7 @@ import phonenumbers
 import pytest
 
 from django_etelecom.simulator import Outcome
+from django_etelecom.simulator.outcomes import Acceptance, Packing
 
 from .conversation import ORDINARY_NUMBER, SEND, message, request, send
 
@@ -89,11 +90,9 @@ def test_magic_number__fixed_answer(simulator, outcome, http_status, body):
 @pytest.mark.parametrize(
     "outcome",
     [
-        Outcome.ACCEPTED,
-        Outcome.UNDELIVERED,
-        Outcome.DELIVERED_AFTER_FAILURE,
-        Outcome.NEVER_ENDS,
-        Outcome.BROKEN_REPORT,
+        outcome
+        for outcome in Outcome
+        if isinstance(outcome.effect, Acceptance) and outcome.effect.packing is Packing.PLAIN
     ],
     ids=lambda outcome: outcome.name,
 )
