@@ -2,6 +2,7 @@ import io
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -96,6 +97,55 @@ def test_command__prints_a_line_for_each_request_without_secrets():
         sent,
     )
     assert re.fullmatch(r"\d\d:\d\d:\d\d  /api/OmniReport/GetStatusOmni", asked)
+
+
+def test_command__prints_a_line_for_each_webhook_without_secrets(receiver):
+    def use(url):
+        early = MESSAGE | {"phonenumber": Outcome.REPORTED_EARLY.phone_number}
+        post(f"{url}/api/OmniMessage/SendMessage", json.dumps(early).encode())
+        signal.raise_signal(signal.SIGINT)
+
+    header = "ICOMNI-Signature: t0ken"
+    printed = run("--webhook-url", receiver.url, "--webhook-header", header, use=use)
+
+    [arrival] = receiver.arrivals
+    assert arrival.headers["ICOMNI-Signature"] == "t0ken"
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d  /webhooks/•••/  ICOMNI[0-9a-f]{30}  SUCCESS  200",
+        printed.splitlines()[-1],
+    )
+    assert "s3cret" not in printed
+    assert "t0ken" not in printed
+
+
+def test_command__says_why_a_webhook_had_no_answer():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    def use(url):
+        early = MESSAGE | {"phonenumber": Outcome.REPORTED_EARLY.phone_number}
+        post(f"{url}/api/OmniMessage/SendMessage", json.dumps(early).encode())
+        signal.raise_signal(signal.SIGINT)
+
+    printed = run("--webhook-url", f"http://127.0.0.1:{port}/s3cret/", use=use)
+
+    assert re.search(r"/•••/  ICOMNI\w+  SUCCESS  ConnectionRefusedError: .*\n$", printed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--webhook-url", "http://example.com/s3cret/"], "'example.com' is none of them"),
+        (["--webhook-url", "https://127.0.0.1/s3cret/"], "has the form http://"),
+        (["--webhook-header", "s3cret"], "as 'NAME: VALUE'"),
+        (["--webhook-header", "X-Token: s3crét"], "header 'X-Token' is not plain ASCII"),
+    ],
+)
+def test_command__webhook_that_cannot_be_posted_is_refused(arguments, sentence):
+    with pytest.raises(CommandError, match=sentence) as caught:
+        call_command("etelecom_simulator", "--port", "0", *arguments)
+
+    assert "s3cr" not in str(caught.value)
 
 
 def test_command__quiet_prints_the_url_alone():

@@ -5,12 +5,13 @@ import signal
 from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from ... import phone
-from ...simulator import Receipt, Simulator
+from ...simulator import Receipt, Simulator, WebhookDelivery
 from ...simulator.outcomes import table
 
 ACCOUNT = """\
@@ -25,8 +26,8 @@ ETELECOM = {{
 }}
 """
 
-Arrivals = SimpleQueue[Receipt | None]
-"""Receipts for the main thread to print; None says that it is time to end."""
+Arrivals = SimpleQueue[Receipt | WebhookDelivery | None]
+"""What the main thread is to print a line about; None says that it is time to end."""
 
 
 class Command(BaseCommand):
@@ -42,23 +43,45 @@ class Command(BaseCommand):
             "--port", type=int, default=8055, help=_("The port to listen on; 0 takes a free one.")
         )
         parser.add_argument(
+            "--webhook-url",
+            metavar="URL",
+            help=_("Where to post reports: a URL of this machine, its secret token included."),
+        )
+        parser.add_argument(
+            "--webhook-header",
+            action="append",
+            default=[],
+            metavar="'NAME: VALUE'",
+            help=_("A header to send along with each report; can be given more than once."),
+        )
+        parser.add_argument(
             "--quiet", action="store_true", help=_("Print the base URL and nothing else.")
         )
 
-    def handle(self, *, host: str, port: int, quiet: bool, **options: Any) -> None:
+    def handle(
+        self,
+        *,
+        host: str,
+        port: int,
+        webhook_url: str | None,
+        webhook_header: list[str],
+        quiet: bool,
+        **options: Any,
+    ) -> None:
         """Serve until SIGINT or SIGTERM.
 
         Raises:
-            CommandError: the host is not on the loopback, or the port cannot be listened on.
+            CommandError: the host or the webhook's URL is not on the loopback, a header cannot be
+                sent, or the port cannot be listened on.
         """
         arrivals = Arrivals()
         with _none_on_signals(arrivals):
-            simulator = _start(host, port, arrivals)
+            simulator = _start(host, port, webhook_url, _headers(webhook_header), arrivals)
             try:
                 self._greet(simulator.base_url, quiet=quiet)
-                while (receipt := arrivals.get()) is not None:
+                while (arrival := arrivals.get()) is not None:
                     if not quiet:
-                        self._print(_line(receipt))
+                        self._print(_line(arrival))
             finally:
                 simulator.stop()
 
@@ -69,7 +92,7 @@ class Command(BaseCommand):
         self._print(_("eTelecom's gateway, simulated at %(url)s") % {"url": base_url})
         self._print(_("Paste into your settings:"), "", ACCOUNT.format(base_url=base_url))
         self._print(_("Send to one of these numbers to see:"), "", table(), "")
-        self._print(_("Requests, as they come (Ctrl-C ends the simulator):"))
+        self._print(_("Requests and webhooks, as they come (Ctrl-C ends the simulator):"))
 
     def _print(self, *lines: str) -> None:
         self.stdout.write("\n".join(lines))
@@ -91,9 +114,33 @@ def _none_on_signals(arrivals: Arrivals) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _start(host: str, port: int, arrivals: Arrivals) -> Simulator:
+def _headers(typed: list[str]) -> dict[str, str]:
+    headers = {}
+    for line in typed:
+        name, colon, value = line.partition(":")
+        if not colon:
+            # What was typed is not shown: it may be the token alone.
+            raise CommandError(_("Write --webhook-header as 'NAME: VALUE', with the quotes."))
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def _start(
+    host: str,
+    port: int,
+    webhook_url: str | None,
+    webhook_headers: dict[str, str],
+    arrivals: Arrivals,
+) -> Simulator:
     try:
-        return Simulator(host=host, port=port, on_receipt=arrivals.put).start()
+        return Simulator(
+            host=host,
+            port=port,
+            on_receipt=arrivals.put,
+            webhook_url=webhook_url,
+            webhook_headers=webhook_headers,
+            on_webhook=arrivals.put,
+        ).start()
     except ValueError as error:
         raise CommandError(str(error)) from error
     except (OSError, OverflowError) as error:
@@ -101,7 +148,26 @@ def _start(host: str, port: int, arrivals: Arrivals) -> Simulator:
         raise CommandError(sentence % {"host": host, "port": port, "reason": error}) from error
 
 
-def _line(receipt: Receipt) -> str:
+def _line(arrival: Receipt | WebhookDelivery) -> str:
+    if isinstance(arrival, Receipt):
+        return _request_line(arrival)
+    return _webhook_line(arrival)
+
+
+def _webhook_line(delivery: WebhookDelivery) -> str:
+    """Return one line about a webhook, without the secret in its URL."""
+    words = [
+        f"{delivery.posted_at.astimezone():%H:%M:%S}",
+        urlsplit(delivery.shown_url).path,
+        delivery.body["IdOmniMess"],
+        delivery.body["Status"],
+        # An error can quote what the site answered, and that could hold control characters.
+        ascii(delivery.error)[1:-1] if delivery.http_status is None else str(delivery.http_status),
+    ]
+    return "  ".join(words)
+
+
+def _request_line(receipt: Receipt) -> str:
     """Return one line about a request, without its password and parameters."""
     # What a client sent is escaped: it could hold control characters of the terminal.
     words = [f"{receipt.received_at.astimezone():%H:%M:%S}", ascii(receipt.path)[1:-1]]
