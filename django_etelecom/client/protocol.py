@@ -1,4 +1,4 @@
-"""The wire of eTelecom's OmniMessage, as pure functions: build a request, decipher an answer.
+"""SendMessage of eTelecom's OmniMessage, as pure functions: build a request, decipher an answer.
 
 Source of every form: eTelecom's OmniMessage documentation, and clients of it in production use
 where the documentation is silent.
@@ -6,34 +6,34 @@ where the documentation is silent.
 
 import dataclasses
 import enum
-import json
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from .codes import ACCEPTED_STATUS, REFUSAL_BY_STATUS, Failure, Refusal
-from .opaque import Opaque, bare
+from .opaque import Opaque
+from .wire import (
+    CONTRADICTION,
+    MAX_DETAIL,
+    MAX_STATUS,
+    folded,
+    json_body,
+    message_id,
+    read_answer,
+    scalar,
+    unauthorized,
+)
+from .wire import MAX_BODY as MAX_BODY
+from .wire import MAX_ID as MAX_ID
 
 SEND_MESSAGE = "OmniMessage/SendMessage"
 GET_STATUS = "OmniReport/GetStatusOmni"
-
-MAX_BODY = 64 * 1024
-"""Bytes of an answer that are read; a longer one is not understood."""
-
-MAX_ID = 100
-MAX_STATUS = 50
-MAX_DETAIL = 500
-"""Characters that are kept of what the provider said."""
 
 _STRING_ROUTE_HOST = "sms.etelecom.vn"
 """Its documentation says that `routerule` is a string; every other host takes an array."""
 
 _STATUS = re.compile(r"-?(?:0|[1-9][0-9]{0,8})")
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_SENTENCE_KEYS = ("code", "message", "error", "error_description", "detail", "title", "status")
-_ADDRESS_REFUSED = re.compile(r"\bip\b", re.IGNORECASE)
 
 
 class Outcome(enum.StrEnum):
@@ -117,7 +117,7 @@ def send_message_body(
     Raises:
         TypeError: a value is not what JSON can hold. The error tells nothing of the values.
     """
-    body = _json_body(
+    return json_body(
         lambda: {
             "username": username.reveal(),
             "password": password.reveal(),
@@ -127,21 +127,6 @@ def send_message_body(
             "list_param": dict(list_param.reveal()),
         }
     )
-    if isinstance(body, BaseException):
-        raise body
-    return body
-
-
-def _json_body(fields: Callable[[], dict[str, Any]]) -> Opaque[bytes] | BaseException:
-    # The frames of an error in here name the credentials: the error leaves without them.
-    try:
-        # Escapes for all but ASCII: any text can be written so, and every JSON reader takes it.
-        return Opaque(json.dumps(fields()).encode())
-    except (TypeError, ValueError):
-        return TypeError("A message holds text only; one of its values is of another type.")
-    # SystemExit and the like, from outside.
-    except BaseException as error:  # noqa: BLE001
-        return bare(error)
 
 
 # Answers
@@ -153,32 +138,31 @@ def decipher_send(status: int, headers: Mapping[str, str], body: bytes) -> SendR
     Only HTTP 200 with a status of the provider's table, and any 401, is an answer; everything else
     may have been carried out.
     """
-    text = body[:MAX_BODY].decode("utf-8", "replace")
-    is_encoded = _is_encoded(headers)
-    payload = None if is_encoded or len(body) > MAX_BODY else _json(body)
+    answer = read_answer(status, headers, body)
     if status == 401:
-        return _unauthorized(payload, "" if is_encoded else text)
-    if is_encoded:
-        return _not_understood(status, text, "the body is encoded")
-    if len(body) > MAX_BODY:
-        return _not_understood(status, text, f"the body has more than {MAX_BODY} bytes")
-    if status != 200:
-        return _not_understood(status, text if payload is None else payload, f"HTTP {status}")
-    if not isinstance(payload, dict):
-        why = "the body is not JSON" if payload is None else "the body is no JSON object"
-        return _not_understood(status, text if payload is None else payload, why)
-    return _answer(payload)
+        refusal, words = unauthorized(answer)
+        return SendResult(
+            outcome=Outcome.REJECTED,
+            provider_status="401",
+            provider_detail=words,
+            refusal=refusal,
+            http_status=401,
+            payload=answer.payload,
+        )
+    if answer.fields is None:
+        return _not_understood(status, answer.payload, answer.fault)
+    return _answer(answer.fields)
 
 
 def _answer(payload: dict[str, Any]) -> SendResult:
-    fields = _fields(payload)
+    fields = folded(payload)
     if fields is None:
-        return _not_understood(200, payload, "two spellings of one key contradict")
+        return _not_understood(200, payload, CONTRADICTION)
     code = _status(fields.get("status"))
     if code == ACCEPTED_STATUS:
         result = SendResult(
             outcome=Outcome.ACCEPTED,
-            provider_message_id=_message_id(fields.get("idomnimess")),
+            provider_message_id=message_id(fields.get("idomnimess")),
             http_status=200,
             payload=payload,
         )
@@ -193,34 +177,9 @@ def _answer(payload: dict[str, Any]) -> SendResult:
         result = _not_understood(200, payload, "the status is not in the provider's table")
     return dataclasses.replace(
         result,
-        provider_status=_scalar(fields.get("status"))[:MAX_STATUS],
-        provider_detail=_scalar(fields.get("code"))[:MAX_DETAIL],
+        provider_status=scalar(fields.get("status"))[:MAX_STATUS],
+        provider_detail=scalar(fields.get("code"))[:MAX_DETAIL],
     )
-
-
-def _unauthorized(payload: object, text: str) -> SendResult:
-    sentence = (_sentence(payload) or text).strip()
-    is_address = _ADDRESS_REFUSED.search(sentence)
-    return SendResult(
-        outcome=Outcome.REJECTED,
-        provider_status="401",
-        provider_detail=sentence[:MAX_DETAIL],
-        refusal=Refusal.ADDRESS if is_address else Refusal.CREDENTIALS,
-        http_status=401,
-        payload=text if payload is None else payload,
-    )
-
-
-def _sentence(payload: object) -> str:
-    """Return what a JSON answer says in words, whatever it calls them; "" where it says nothing."""
-    if isinstance(payload, str):
-        return payload
-    fields = _fields(payload) if isinstance(payload, dict) else None
-    for name in _SENTENCE_KEYS:
-        sentence = (fields or {}).get(name)
-        if isinstance(sentence, str) and sentence.strip():
-            return sentence
-    return ""
 
 
 def _not_understood(status: int, payload: object, why: str) -> SendResult:
@@ -233,73 +192,9 @@ def _not_understood(status: int, payload: object, why: str) -> SendResult:
     )
 
 
-def _is_encoded(headers: Mapping[str, str]) -> bool:
-    encodings = [value for name, value in headers.items() if name.lower() == "content-encoding"]
-    return any(encoding.strip().lower() not in ("", "identity") for encoding in encodings)
-
-
-def _json(body: bytes) -> object:
-    """Return the JSON value that the body is, or None where it is none that we understand."""
-    try:
-        return json.loads(
-            body.decode("utf-8-sig"),
-            object_pairs_hook=_unique,
-            parse_constant=_finite,
-            parse_float=_finite,
-        )
-    # Not UTF-8, not JSON, a number of too many digits; nested too deep.
-    except (ValueError, RecursionError):
-        return None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
-    return found
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"{number} is not JSON")
-    return value
-
-
-def _fields(payload: dict[str, Any]) -> dict[str, Any] | None:
-    """Fold the keys' case and white space; None where two spellings of one key contradict."""
-    fields: dict[str, Any] = {}
-    for key, value in payload.items():
-        name = key.strip().lower()
-        if name in fields and not _is_same(fields[name], value):
-            return None
-        fields[name] = value
-    return fields
-
-
-def _is_same(first: object, second: object) -> bool:
-    # Structures are not compared, they may be nested too deep for it; and true equals 1.
-    is_scalar = isinstance(first, str | int | float | None)
-    return is_scalar and type(first) is type(second) and first == second
-
-
 def _status(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str) and _STATUS.fullmatch(value.strip()):
         return int(value)
     return None
-
-
-def _message_id(value: object) -> str:
-    text = "" if isinstance(value, bool | float) else _scalar(value).strip()
-    return text if len(text) <= MAX_ID and not _UNPRINTABLE.search(text) else ""
-
-
-def _scalar(value: object) -> str:
-    """Return a JSON scalar as text; "" for None and for structures."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    return ""

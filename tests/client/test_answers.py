@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,16 +9,13 @@ from hypothesis import strategies as st
 
 from django_etelecom.client.codes import Failure, Refusal
 from django_etelecom.client.protocol import MAX_BODY, Outcome, SendResult, decipher_send
+from tests.client.samples import recorded
 
-SAMPLES = Path(__file__).parent.parent / "samples" / "send_message"
 ID = "ICOMNI0123456789abcdefghij0123456789"
 
 
 def sample(case: str) -> SendResult:
-    head, _, body = (SAMPLES / f"{case}.http").read_text().removesuffix("\n").partition("\n\n")
-    status_line, *lines = head.split("\n")
-    headers = dict(line.split(": ", 1) for line in lines)
-    return decipher_send(int(status_line.split()[1]), headers, body.encode())
+    return decipher_send(*recorded("send_message", case))
 
 
 def decipher(body, *, status=200, headers=None) -> SendResult:
