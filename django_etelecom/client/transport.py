@@ -32,7 +32,9 @@ from .connections import (
 )
 from .interrupts import comes_from_outside
 from .opaque import Opaque, bare
-from .protocol import MAX_BODY, Outcome, SendResult, decipher_send
+from .protocol import Outcome, SendResult, decipher_send
+from .status import StatusResult, decipher_status
+from .wire import MAX_BODY
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -293,4 +295,13 @@ def send_result(answer: Response | NoAnswer) -> SendResult:
         failure=answer.failure,
         failure_detail=answer.detail,
         interrupt=answer.interrupt,
+    )
+
+
+def status_result(answer: Response | NoAnswer) -> StatusResult:
+    """Tell what an exchange of GetStatusOmni says of the message."""
+    if isinstance(answer, Response):
+        return decipher_status(answer.status, answer.headers, answer.body)
+    return StatusResult(
+        failure=answer.failure, failure_detail=answer.detail, interrupt=answer.interrupt
     )

@@ -13,6 +13,7 @@ import sentry_sdk.transport
 from django_etelecom.client import connections
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.protocol import send_message_body
+from django_etelecom.client.status import get_status_body
 from django_etelecom.client.transport import NoAnswer, Response, Transport, send_result
 from tests.client.fault_server import FaultServer, Peer, serve_well
 
@@ -87,6 +88,14 @@ def wrong_type(transport: Transport) -> None:
     )
 
 
+def status_of_wrong_type(transport: Transport) -> None:
+    get_status_body(
+        username=Opaque(os.environ["PROBE_USERNAME"]),
+        password=Opaque(os.environ["PROBE_PASSWORD"]),
+        provider_message_id=b"ICOMNI",
+    )
+
+
 def refused_url(transport: Transport) -> None:
     send(transport, "http://sms.example/")
 
@@ -100,7 +109,7 @@ def traced(transport: Transport) -> None:
 def main() -> None:
     sentry_sdk.init(dsn="http://key@127.0.0.1:9/1", transport=Printed, traces_sample_rate=1.0)
     transport = Transport(connect_timeout=1, timeout=5)
-    for explode in (interrupted, out_of_memory, wrong_type, refused_url):
+    for explode in (interrupted, out_of_memory, wrong_type, status_of_wrong_type, refused_url):
         a_local_that_sentry_shows = "seen " + explode.__name__
         try:
             explode(transport)

@@ -90,7 +90,14 @@ def test_sentry__reports_nothing_secret_and_adds_nothing_to_the_request():
         check=True,
     )
     reports, _, wire = probe.stdout.partition("WIRE")
-    for scenario in ("interrupted", "out_of_memory", "wrong_type", "refused_url"):
+    scenarios = (
+        "interrupted",
+        "out_of_memory",
+        "wrong_type",
+        "status_of_wrong_type",
+        "refused_url",
+    )
+    for scenario in scenarios:
         assert f"seen {scenario}" in reports
     assert not [name for name, secret in secrets.items() if secret in probe.stdout + probe.stderr]
     assert "POST /api" in wire
