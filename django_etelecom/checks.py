@@ -1,6 +1,6 @@
 """System checks: what would keep this site from sending, told before it tries."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -103,22 +103,27 @@ def _check_account(alias: str) -> list[CheckMessage]:
 
 
 def _check_values() -> list[CheckMessage]:
+    checks: list[tuple[str, Callable[[], object]]] = [
+        ("etelecom.E007", check_keys),
+        ("etelecom.E008", _check_expiry),
+        ("etelecom.E009", check_allowed_numbers),
+        ("etelecom.E010", lambda: settings.webhook_tokens),
+        ("etelecom.E011", lambda: settings.confirms_reports),
+        ("etelecom.E012", lambda: settings.poll_after),
+        ("etelecom.E013", lambda: settings.max_polls_per_second),
+    ]
     found: list[CheckMessage] = []
-    try:
-        check_keys()
-    except ImproperlyConfigured as error:
-        found.append(Error(str(error), id="etelecom.E007"))
-    for category in MessageTemplate.Category.values:
+    for name, check in checks:
         try:
-            settings.expires_after(category)
+            check()
         except ImproperlyConfigured as error:
-            found.append(Error(str(error), id="etelecom.E008"))
-            break
-    try:
-        check_allowed_numbers()
-    except ImproperlyConfigured as error:
-        found.append(Error(str(error), id="etelecom.E009"))
+            found.append(Error(str(error), id=name))
     return found
+
+
+def _check_expiry() -> None:
+    for category in MessageTemplate.Category.values:
+        settings.expires_after(category)
 
 
 @register("etelecom", deploy=True)

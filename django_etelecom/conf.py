@@ -1,9 +1,10 @@
 """The app's settings: one typed property each, read live from `settings.ETELECOM`."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
@@ -18,7 +19,25 @@ DEFAULT_EXPIRES_AFTER = {"otp": 600, "transactional": 86_400, "advertising": 86_
 LONGEST_EXPIRY = 365 * 86_400
 """Seconds for which a message may be worth sending."""
 
-KNOWN_SETTINGS = frozenset({"ACCOUNTS", "ALLOWED_NUMBERS", "ENCRYPTION_KEYS", "EXPIRES_AFTER"})
+DEFAULT_POLL_AFTER = (30, 120, 600, 3600, 21_600, 86_400, 172_800)
+DEFAULT_MAX_POLLS_PER_SECOND = 20
+
+SHORTEST_WEBHOOK_TOKEN = 16
+"""Characters."""
+_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST_WEBHOOK_TOKEN},200}}")
+
+KNOWN_SETTINGS = frozenset(
+    {
+        "ACCOUNTS",
+        "ALLOWED_NUMBERS",
+        "CONFIRM_REPORTS",
+        "ENCRYPTION_KEYS",
+        "EXPIRES_AFTER",
+        "MAX_POLLS_PER_SECOND",
+        "POLL_AFTER",
+        "WEBHOOK_TOKENS",
+    }
+)
 KNOWN_ACCOUNT_SETTINGS = frozenset(
     {
         "USERNAME",
@@ -29,6 +48,7 @@ KNOWN_ACCOUNT_SETTINGS = frozenset(
         "CONNECT_TIMEOUT",
         "TIMEOUT",
         "KEEP_ALIVE",
+        "WEBHOOK_SECRET",
     }
 )
 
@@ -49,6 +69,8 @@ class Account:
     """Seconds, for the whole exchange."""
     keep_alive: bool
     """Whether one connection carries many requests."""
+    webhook_secret: Opaque[str]
+    """What the provider's reports carry in a header; empty: nothing."""
 
     @property
     def credentials(self) -> Opaque[tuple[str, str]]:
@@ -85,7 +107,7 @@ class Settings:
         if not isinstance(entry, Mapping):
             known = ", ".join(self.account_aliases) or "none"
             return f"ETELECOM['ACCOUNTS'] has no account '{alias}'; it has: {known}."
-        for name in ("USERNAME", "PASSWORD", "BASE_URL", "BACKEND"):
+        for name in ("USERNAME", "PASSWORD", "BASE_URL", "BACKEND", "WEBHOOK_SECRET"):
             if not isinstance(entry.get(name, ""), str):
                 return f"{name} of account '{alias}' is a string."
         if entry.get("ROUTERULE_FORMAT") not in ("string", "list", None):
@@ -94,11 +116,7 @@ class Settings:
             return f"KEEP_ALIVE of account '{alias}' is True or False."
         for name, seconds in DEFAULT_SECONDS.items():
             value = entry.get(name, seconds)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int | float)
-                or not 0 < value < 3600
-            ):
+            if not _is_number(value) or not 0 < value < 3600:
                 return f"{name} of account '{alias}' is a number of seconds above 0 and below 3600."
         return Account(
             alias=alias,
@@ -110,6 +128,7 @@ class Settings:
             connect_timeout=float(entry.get("CONNECT_TIMEOUT", DEFAULT_SECONDS["CONNECT_TIMEOUT"])),
             timeout=float(entry.get("TIMEOUT", DEFAULT_SECONDS["TIMEOUT"])),
             keep_alive=entry.get("KEEP_ALIVE", True),
+            webhook_secret=Opaque(entry.get("WEBHOOK_SECRET", "")),
         )
 
     @property
@@ -123,6 +142,87 @@ class Settings:
         """Fernet keys, the first one seals; empty: derived from SECRET_KEY and its fallbacks."""
         keys: Sequence[str] = self.raw.get("ENCRYPTION_KEYS", [])
         return keys
+
+    @property
+    def confirms_reports(self) -> bool:
+        """Whether a delivery report moves a message only after the provider was asked itself.
+
+        Raises:
+            ImproperlyConfigured: CONFIRM_REPORTS is not True or False.
+        """
+        confirms = self.raw.get("CONFIRM_REPORTS", True)
+        if not isinstance(confirms, bool):
+            raise ImproperlyConfigured("ETELECOM['CONFIRM_REPORTS'] is True or False.")
+        return confirms
+
+    @property
+    def poll_after(self) -> Sequence[float]:
+        """How many seconds after its sending the provider is asked about a message, ascending.
+
+        Raises:
+            ImproperlyConfigured: POLL_AFTER is no ascending list of seconds, or passes 30 days.
+        """
+        after = self.raw.get("POLL_AFTER", DEFAULT_POLL_AFTER)
+        if (
+            not isinstance(after, list | tuple)
+            or not all(_is_number(seconds) and 0 < seconds <= 30 * 86_400 for seconds in after)
+            or list(after) != sorted(set(after))
+        ):
+            raise ImproperlyConfigured(
+                "ETELECOM['POLL_AFTER'] is an ascending list of seconds, at most those of 30 days."
+            )
+        return after
+
+    @property
+    def max_polls_per_second(self) -> float:
+        """How often a worker asks the provider at most.
+
+        Raises:
+            ImproperlyConfigured: MAX_POLLS_PER_SECOND is no number above 0.
+        """
+        rate = self.raw.get("MAX_POLLS_PER_SECOND", DEFAULT_MAX_POLLS_PER_SECOND)
+        if not _is_number(rate) or not 0 < rate <= 1000:
+            raise ImproperlyConfigured(
+                "ETELECOM['MAX_POLLS_PER_SECOND'] is a number above 0 and at most 1000."
+            )
+        return float(rate)
+
+    @property
+    def webhook_tokens(self) -> Opaque[tuple[str, ...]]:
+        """The tokens that the webhook's URL may carry, two of them while one takes over.
+
+        Raises:
+            ImproperlyConfigured: WEBHOOK_TOKENS is no list of long tokens fit for a URL. The
+                sentence quotes none.
+        """
+        fault = self._fault_of_tokens()
+        if fault:
+            # Raised here, where no local variable holds a token.
+            raise ImproperlyConfigured(fault)
+        return Opaque(tuple(self.raw.get("WEBHOOK_TOKENS", ())))
+
+    @property
+    def webhook_secrets(self) -> Opaque[tuple[str, ...]]:
+        """The shared tokens of all accounts that have one.
+
+        Raises:
+            ImproperlyConfigured: an account cannot be used.
+        """
+        accounts = map(self.account, self.account_aliases)
+        return Opaque(tuple(filter(None, (one.webhook_secret.reveal() for one in accounts))))
+
+    def _fault_of_tokens(self) -> str:
+        tokens = self.raw.get("WEBHOOK_TOKENS", ())
+        if not isinstance(tokens, list | tuple):
+            return "ETELECOM['WEBHOOK_TOKENS'] is a list of tokens."
+        for position, token in enumerate(tokens):
+            if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+                return (
+                    f"ETELECOM['WEBHOOK_TOKENS'][{position}] is not a token: at least "
+                    f"{SHORTEST_WEBHOOK_TOKEN} letters, digits, hyphens and underscores, as "
+                    "secrets.token_urlsafe() makes them."
+                )
+        return ""
 
     def expires_after(self, category: str) -> timedelta:
         """Return how long a message of this category is worth sending.
@@ -145,6 +245,10 @@ class Settings:
                 f"from 1 to {LONGEST_EXPIRY}."
             )
         return timedelta(seconds=seconds)
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 settings = Settings()

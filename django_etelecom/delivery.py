@@ -6,7 +6,7 @@ import time
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from . import events, lifecycle
+from . import events, lifecycle, reports
 from .backends.base import BaseBackend, Outgoing
 from .client.codes import Failure
 from .client.interrupts import comes_from_outside, finished
@@ -45,7 +45,7 @@ def send_claimed(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) 
             limit), afresh, once the outcome has been recorded.
     """
     result = _attempt(outgoing, backend)
-    interrupt = _record(message, result) or result.interrupt
+    interrupt = _record(message, result, backend) or result.interrupt
     if interrupt is not None:
         raise interrupt
 
@@ -97,7 +97,7 @@ def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResul
     )
 
 
-def _record(message: MessageLog, result: SendResult) -> BaseException | None:
+def _record(message: MessageLog, result: SendResult, backend: BaseBackend) -> BaseException | None:
     """Record the result; return what told this process to stop meanwhile.
 
     Waits some seconds for a database that is away. The answer of the provider cannot be had twice:
@@ -116,8 +116,9 @@ def _record(message: MessageLog, result: SendResult) -> BaseException | None:
             time.sleep(pause)
             if failed and _is_recorded(message):
                 message.refresh_from_db(using=connection.alias)
-            else:
-                events.record_send(message, result)
+            elif events.record_send(message, result, can_be_asked=backend.can_be_asked):
+                reports.match_inbox()
+                message.refresh_from_db(using=connection.alias)
             return interrupt
         except (DatabaseError, InterfaceError) as error:
             failed = type(error).__name__

@@ -4,17 +4,25 @@ Evidence folds: of all that was ever said the strongest stands, in whatever orde
 replayed or late report cannot move a message backwards.
 """
 
+import dataclasses
 import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, Q, QuerySet
 from django.utils import timezone
 
+from .client.codes import channel_kind
 from .client.protocol import SendResult
-from .models import MessageEvent, MessageLog
-from .models.messages import Reason, Status
+from .conf import settings
+from .models import InboxReport, MessageEvent, MessageLog
+from .models.clock import DatabaseNow
+from .models.messages import Reason, Source, Status
 from .phone import mask, significant
 from .redaction import mask_text
+from .signals import announce
 
 logger = logging.getLogger("django_etelecom")
 
@@ -27,6 +35,32 @@ STRENGTH = [
 ]
 """From the weakest evidence to the strongest."""
 
+OPEN = [Status.UNKNOWN, Status.ACCEPTED, Status.UNDELIVERED]
+"""What the provider may still say something else of."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One answer or report of the provider, or the lack of one: bounded text without secrets."""
+
+    source: Source
+    status: Status | None
+    """Where it puts the message; None: it says nothing of it."""
+    is_understood: bool = True
+    """Whether the provider said so; an answer that nobody understands leaves a message unknown."""
+    reason: Reason | str = ""
+    provider_message_id: str = ""
+    http_status: int | None = None
+    provider_status: str = ""
+    provider_detail: str = ""
+    failure_detail: str = ""
+    channel: str = ""
+    error_code: str = ""
+    network: str = ""
+    paid_messages: int | None = None
+    payload: str = ""
+    received_at: datetime = dataclasses.field(default_factory=timezone.now)
+
 
 def movable_to(status: Status) -> list[Status]:
     """Return the statuses that evidence of `status` moves a message on from."""
@@ -36,7 +70,32 @@ def movable_to(status: Status) -> list[Status]:
     return [Status.SENDING, *STRENGTH[: STRENGTH.index(status)]]
 
 
-def record_send(message: MessageLog, result: SendResult) -> None:
+def of_send(result: SendResult) -> Evidence:
+    """Return what an attempt says.
+
+    Args:
+        result: what the backend said, its texts and payload already free of secrets.
+    """
+    return Evidence(
+        source=Source.SEND,
+        status=Status(result.outcome.value),
+        # An answer that could not be understood says nothing of the message.
+        is_understood=result.failure is None or result.http_status is None,
+        reason=_reason(result.refusal or result.failure),
+        provider_message_id=result.provider_message_id,
+        http_status=result.http_status,
+        provider_status=result.provider_status,
+        provider_detail=result.provider_detail,
+        failure_detail=result.failure_detail,
+        payload=str(result.payload or ""),
+    )
+
+
+def _reason(code: str | None) -> Reason | str:
+    return Reason(code) if code else ""
+
+
+def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) -> bool:
     """Append what came of an attempt as an event, and fold it into the message.
 
     One transaction that begins with a write. The given instance shows the row afterwards.
@@ -44,68 +103,160 @@ def record_send(message: MessageLog, result: SendResult) -> None:
     Args:
         message: the message that this process claimed.
         result: what the backend said, its texts and payload already free of secrets.
+        can_be_asked: whether the backend can ask later what became of it.
+
+    Returns:
+        Whether a delivery report that was quicker than we are waits in the inbox.
     """
+    evidence = of_send(result)
     status = Status(result.outcome.value)
-    event = _event(message, result)
-    told: dict[str, Any] = {
-        "status": status,
-        "reason": event.reason,
-        "provider_status": event.provider_status,
-        "provider_detail": event.provider_detail,
-        "lease_expires_at": None,
-        "updated_at": event.created_at,
-    }
+    told = _told(evidence) | {"lease_expires_at": None}
+    unreported = Q()
     if result.provider_message_id:
         told["provider_message_id"] = result.provider_message_id
+        inbox = InboxReport.objects.filter(provider_message_id=result.provider_message_id)
+        unreported = Q(~Exists(inbox))
+        if can_be_asked and status in OPEN and settings.poll_after:
+            told["next_poll_at"] = DatabaseNow(after=timedelta(seconds=settings.poll_after[0]))
+    row = MessageLog.objects.filter(pk=message.pk)
+    movable = row.filter(status__in=movable_to(status))
+    waiting = False
     with transaction.atomic(using=MessageLog.database(), savepoint=False):
-        row = MessageLog.objects.filter(pk=message.pk)
-        moved = row.filter(status__in=movable_to(status)).update(**told)
+        moved = movable.filter(unreported).update(**told)
+        if not moved:
+            moved = movable.update(**told)
+            waiting = bool(moved)
         if not moved and result.provider_message_id:
-            # A report was quicker than we were; the id is still news.
+            # The message has come further without us; the id is still news.
             row.filter(provider_message_id="").update(
                 provider_message_id=result.provider_message_id
             )
-        event.save(force_insert=True)
+        event = _append(message, evidence)
     if moved:
         for name, value in told.items():
             setattr(message, name, value)
+        message.forget_expressions()
+        announce(message, event)
     else:
         message.refresh_from_db(using=MessageLog.database())
     _log(message, event)
+    return waiting
 
 
-def _event(message: MessageLog, result: SendResult) -> MessageEvent:
-    # An answer that could not be understood says nothing of the message.
-    understood = result.failure is None or result.http_status is None
-    reason = result.refusal or result.failure
-    return MessageEvent(
+def record(
+    message: MessageLog,
+    evidence: Evidence,
+    *,
+    believed: bool = True,
+    settled: Mapping[str, Any] | None = None,
+) -> None:
+    """Append what the provider said later as an event, and fold it into the message.
+
+    One transaction that begins with a write. The given instance shows the row afterwards.
+
+    Args:
+        message: any stored message.
+        evidence: what was said.
+        believed: False: it is kept and moves nothing.
+        settled: columns to set first, by which a worker ends its claim.
+    """
+    row = MessageLog.objects.filter(pk=message.pk)
+    moved = 0
+    with transaction.atomic(using=MessageLog.database(), savepoint=False):
+        if settled:
+            row.update(**settled)
+        if believed and evidence.status is not None:
+            moved = _fold(row, message, evidence, evidence.status)
+        event = _append(message, evidence)
+    message.refresh_from_db(using=MessageLog.database())
+    if moved:
+        announce(message, event)
+        _log(message, event)
+
+
+def _fold(
+    row: QuerySet[MessageLog], message: MessageLog, evidence: Evidence, status: Status
+) -> int:
+    told = _told(evidence)
+    if status is Status.DELIVERED or (
+        status is Status.UNDELIVERED and not has_next_channel(message.channels, evidence.channel)
+    ):
+        told["next_poll_at"] = None
+    moved = row.filter(status__in=movable_to(status)).update(**told)
+    if not moved:
+        # It says again what is known, perhaps with more about it. A report that nobody has
+        # confirmed does not take the place of an answer to our own question.
+        same = row.filter(status=status)
+        if evidence.source is Source.WEBHOOK:
+            same = same.filter(status_source=Source.WEBHOOK)
+        same.update(**told)
+    return moved
+
+
+def has_next_channel(channels: Sequence[str], failed: str) -> bool:
+    """Tell whether the provider may yet slide to a channel after the one that failed.
+
+    Args:
+        channels: the message's, in the order in which they are tried.
+        failed: the provider's name of a channel; where it says nothing to us, there may be one.
+    """
+    kind = channel_kind(failed)
+    if kind in channels:
+        return channels.index(kind) < len(channels) - 1
+    return len(channels) > 1
+
+
+def _told(evidence: Evidence) -> dict[str, Any]:
+    """Return the message's columns as the evidence has them."""
+    return {
+        "status": evidence.status,
+        "reason": evidence.reason,
+        "status_source": evidence.source,
+        "provider_status": evidence.provider_status,
+        "provider_detail": evidence.provider_detail,
+        "channel": evidence.channel,
+        "error_code": evidence.error_code,
+        "network": evidence.network,
+        "paid_messages": evidence.paid_messages,
+        "updated_at": evidence.received_at,
+    }
+
+
+def _append(message: MessageLog, evidence: Evidence) -> MessageEvent:
+    event = MessageEvent(
         message=message,
-        source=MessageEvent.Source.SEND,
-        status=Status(result.outcome.value) if understood else "",
-        reason=Reason(reason) if reason else "",
-        http_status=result.http_status,
-        provider_status=result.provider_status,
-        provider_detail=result.provider_detail,
-        failure_detail=result.failure_detail,
-        payload=str(result.payload or ""),
-        created_at=timezone.now(),
+        source=evidence.source,
+        status=(evidence.status if evidence.is_understood else None) or "",
+        reason=evidence.reason,
+        http_status=evidence.http_status,
+        provider_status=evidence.provider_status,
+        provider_detail=evidence.provider_detail,
+        failure_detail=evidence.failure_detail,
+        channel=evidence.channel,
+        error_code=evidence.error_code,
+        payload=evidence.payload,
+        created_at=evidence.received_at,
     )
+    event.save(force_insert=True)
+    return event
 
 
 def _log(message: MessageLog, event: MessageEvent) -> None:
-    level = logging.INFO if event.status == Status.ACCEPTED else logging.WARNING
+    well = event.status in (Status.ACCEPTED, Status.DELIVERED)
     logger.log(
-        level,
+        logging.INFO if well else logging.WARNING,
         "Message %s to %s by %s is %s%s.",
         message.public_id,
         mask(message.recipient),
         message.template_code,
         message.status,
-        f" ({event.reason}: {_detail(message, event)})" if event.reason else "",
+        f" ({_detail(message, event)})" if not well else "",
     )
 
 
 def _detail(message: MessageLog, event: MessageEvent) -> str:
-    """Return the technical detail, else the provider's words, for the log: no number in them."""
-    detail = event.failure_detail or event.provider_detail
-    return mask_text(detail, [message.recipient, significant(message.recipient)])
+    """Say why, for the log: no number in it."""
+    words = (event.channel, event.error_code, event.failure_detail or event.provider_detail)
+    detail = ", ".join(filter(None, words))
+    shown = mask_text(detail, [message.recipient, significant(message.recipient)])
+    return ": ".join(filter(None, (event.reason or event.source, shown)))

@@ -14,6 +14,7 @@ from .conf import Account
 from .models import MessageLog
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Status
+from .signals import announce, has_receivers
 
 logger = logging.getLogger("django_etelecom")
 
@@ -102,4 +103,10 @@ def _move(pk: int, due: Q, *, to: Status, reason: Reason | str = "") -> bool:
         # What needs a reason was not meant to happen.
         level = logging.WARNING if reason else logging.INFO
         logger.log(level, "Message %s is %s%s.", pk, to, f" ({reason})" if reason else "")
+        _announce(pk, to)
     return bool(moved)
+
+
+def _announce(pk: int, status: Status) -> None:
+    if has_receivers(status, MessageLog):
+        announce(MessageLog.objects.using(MessageLog.database()).get(pk=pk))

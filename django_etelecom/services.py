@@ -18,7 +18,8 @@ from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import delivery, lifecycle
+from . import delivery, lifecycle, reports
+from .accounts import backend_for
 from .client.opaque import Opaque
 from .conf import settings
 from .drafts import Draft, prepare
@@ -249,6 +250,39 @@ def check_message(
     )
 
 
+def refresh_status(message: MessageLog) -> MessageLog:
+    """Ask the provider what became of a message, and record what it says.
+
+    Always asks, whatever is known already. An answer that cannot be understood becomes an event
+    and moves nothing. The given instance shows the row afterwards.
+
+    Raises:
+        InvalidMessage: the message is not stored, the provider gave it no id, or its account's
+            backend cannot be asked.
+        ImproperlyConfigured: the account cannot work as it is set.
+        TransactionManagementError: inside `atomic()`: it would be held open over the network, and a
+            rollback would lose the answer.
+    """
+    first = _stored(message)
+    if not first.provider_message_id:
+        raise InvalidMessage({"message": [_("The provider gave this message no id to ask by.")]})
+    backend = backend_for(first.account)
+    if not backend.can_be_asked:
+        raise InvalidMessage({"message": [_("The backend of its account cannot be asked.")]})
+    try:
+        with transaction.atomic(using=MessageLog.database(), durable=True):
+            pass
+    except RuntimeError:
+        raise TransactionManagementError(
+            "refresh_status goes over the network: call it outside of atomic()."
+        ) from None
+    evidence, interrupt = reports.ask(first, backend)
+    reports.record_answer(message, evidence)
+    if interrupt is not None:
+        raise interrupt
+    return message
+
+
 def resend_message(
     message: MessageLog,
     *,
@@ -261,7 +295,8 @@ def resend_message(
     """Send a message again as a new row, linked to the first by `resend_of`.
 
     This is a person's decision: the first one may have arrived. Today's template and its schema
-    apply. A secret was never stored and must be given again.
+    apply, and old values of parameters that it has no more are left out. A secret was never stored
+    and must be given again.
 
     Args:
         message: the message to repeat.
@@ -278,9 +313,11 @@ def resend_message(
             as `send_message`.
     """
     first = _stored(message)
-    # The mask of a secret is among the old values, and is refused where nothing takes its place.
+    todays_names = set(first.template.parameters.values_list("name", flat=True))
+    # The mask of a secret is among them, and is refused where nothing takes its place.
+    kept = {name: value for name, value in first.params.items() if name in todays_names}
     given: Any = {} if params is None else params
-    values = Opaque({**first.params, **given} if isinstance(given, Mapping) else given)
+    values = Opaque({**kept, **given} if isinstance(given, Mapping) else given)
     del params, given  # As in `send_message`.
     draft = prepare(
         first.template,

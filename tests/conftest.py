@@ -6,7 +6,7 @@ import pytest
 
 from django_etelecom.models import MessageTemplate, RouteRule
 from django_etelecom.simulator import Simulator
-from tests.backends import ScriptedBackend
+from tests.backends import AskableBackend, ScriptedBackend
 
 
 @pytest.fixture
@@ -90,3 +90,19 @@ def scripted(settings):
     }
     ScriptedBackend.reset()
     return ScriptedBackend
+
+
+@pytest.fixture
+def askable(settings):
+    """As `scripted`, with `askable.status(id)` as the answer to questions, told in `asked`."""
+    settings.ETELECOM = {
+        "ACCOUNTS": {
+            "default": {
+                "USERNAME": "canary-username",
+                "PASSWORD": "canary-password",
+                "BACKEND": "tests.backends.AskableBackend",
+            }
+        }
+    }
+    AskableBackend.reset()
+    return AskableBackend

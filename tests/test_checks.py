@@ -47,6 +47,19 @@ def test_checks__good_settings(settings):
         ({**etelecom(), "ENCRYPTION_KEYS": ["short"]}, ["etelecom.E007"]),
         ({**etelecom(), "EXPIRES_AFTER": {"otp": 0}}, ["etelecom.E008"]),
         ({**etelecom(), "EXPIRES_AFTER": {"otp": 10**12}}, ["etelecom.E008"]),
+        ({**etelecom(), "WEBHOOK_TOKENS": ["short"]}, ["etelecom.E010"]),
+        ({**etelecom(), "WEBHOOK_TOKENS": ["long-enough-for-a-token"]}, []),
+        ({**etelecom(), "CONFIRM_REPORTS": "no"}, ["etelecom.E011"]),
+        ({**etelecom(), "CONFIRM_REPORTS": False}, []),
+        ({**etelecom(), "POLL_AFTER": [60, 30]}, ["etelecom.E012"]),
+        ({**etelecom(), "POLL_AFTER": [30, 30]}, ["etelecom.E012"]),
+        ({**etelecom(), "POLL_AFTER": [True]}, ["etelecom.E012"]),
+        ({**etelecom(), "POLL_AFTER": 30}, ["etelecom.E012"]),
+        ({**etelecom(), "POLL_AFTER": [10**9]}, ["etelecom.E012"]),
+        ({**etelecom(), "POLL_AFTER": []}, []),
+        ({**etelecom(), "MAX_POLLS_PER_SECOND": 0}, ["etelecom.E013"]),
+        ({**etelecom(), "MAX_POLLS_PER_SECOND": "5"}, ["etelecom.E013"]),
+        ({**etelecom(), "MAX_POLLS_PER_SECOND": 0.5}, []),
         ({**etelecom(), "EXPIRES_AFTER": {"opt": 60}}, ["etelecom.E008"]),
         ({**etelecom(), "EXPIRES_AFTER": {"otp": 60}}, []),
         ({**etelecom(), "ALLOWED_NUMBERS": ["VN"]}, ["etelecom.E009"]),
@@ -61,7 +74,7 @@ def test_checks__settings(settings, value, expected):
     assert all(message.hint for message in found if message.id not in WITHOUT_HINT)
 
 
-WITHOUT_HINT = {"etelecom.E003", "etelecom.E007", "etelecom.E008", "etelecom.E009"}
+WITHOUT_HINT = {"etelecom.E003", *(f"etelecom.E{number:03}" for number in range(7, 14))}
 """Their sentences say what would be right."""
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from django_etelecom import delivery, events
+from django_etelecom.accounts import backend_for
 from django_etelecom.client.codes import Failure
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.models import MessageEvent, MessageLog
@@ -132,7 +133,7 @@ def test_record__told_to_stop_meanwhile_records_first(
 def test_record__what_cannot_be_waited_for_is_told_at_critical_and_raised(
     scripted, otp_template, impatient, monkeypatch, caplog, error
 ):
-    def fails(message, result):
+    def fails(message, result, **kwargs):
         raise error
 
     monkeypatch.setattr(events, "record_send", fails)
@@ -150,11 +151,11 @@ def test_record__waits_for_a_database_that_comes_back(
     tries = []
     record_send = events.record_send
 
-    def flaky(message, result):
+    def flaky(message, result, **kwargs):
         tries.append(1)
         if len(tries) < 3:
             raise OperationalError("the database has gone away")
-        record_send(message, result)
+        record_send(message, result, **kwargs)
 
     monkeypatch.setattr(events, "record_send", flaky)
 
@@ -170,8 +171,8 @@ def test_record__commit_whose_answer_was_lost_is_not_repeated(
 ):
     record_send = events.record_send
 
-    def commits_and_fails(message, result):
-        record_send(MessageLog.objects.get(), result)
+    def commits_and_fails(message, result, **kwargs):
+        record_send(MessageLog.objects.get(), result, **kwargs)
         raise OperationalError("the answer to COMMIT was lost")
 
     monkeypatch.setattr(events, "record_send", commits_and_fails)
@@ -185,7 +186,7 @@ def test_record__commit_whose_answer_was_lost_is_not_repeated(
 def test_record__database_that_stays_away_is_told_at_critical(
     scripted, otp_template, impatient, monkeypatch, caplog
 ):
-    def gone(message, result):
+    def gone(message, result, **kwargs):
         raise DatabaseError("DETAIL: 937415")
 
     monkeypatch.setattr(events, "record_send", gone)
@@ -202,7 +203,7 @@ def test_record__database_that_stays_away_is_told_at_critical(
 def test_record__inside_a_transaction_is_tried_once(scripted, otp_template, monkeypatch, caplog):
     tries = []
 
-    def gone(message, result):
+    def gone(message, result, **kwargs):
         tries.append(1)
         raise OperationalError("gone")
 
@@ -210,7 +211,7 @@ def test_record__inside_a_transaction_is_tried_once(scripted, otp_template, monk
     message = MessageLog(status="sending", attempts=1)
 
     with transaction.atomic():
-        delivery._record(message, SendResult(outcome=Outcome.NOT_SENT))
+        delivery._record(message, SendResult(outcome=Outcome.NOT_SENT), backend_for("default"))
 
     assert tries == [1]
     assert "it was not_sent, the provider's id is not known" in caplog.text

@@ -34,7 +34,7 @@ FROM_EACH_STATUS = [
 def test_record_send__strongest_evidence_stands(make, was, told, becomes):  # noqa: F811
     message = make(status=was)
 
-    events.record_send(message, SendResult(outcome=told))
+    events.record_send(message, SendResult(outcome=told), can_be_asked=True)
 
     assert message.status == MessageLog.objects.get().status == becomes
     assert message.events.count() == 1
@@ -43,7 +43,7 @@ def test_record_send__strongest_evidence_stands(make, was, told, becomes):  # no
 def test_record_send__id_is_kept_where_a_report_was_quicker(make):  # noqa: F811
     message = make(status="delivered")
 
-    events.record_send(message, ACCEPTED)
+    events.record_send(message, ACCEPTED, can_be_asked=True)
 
     assert message.provider_message_id == "ICOMNI7"
 
@@ -51,6 +51,6 @@ def test_record_send__id_is_kept_where_a_report_was_quicker(make):  # noqa: F811
 def test_record_send__ends_the_lease(make):  # noqa: F811
     message = make(status="sending")
 
-    events.record_send(message, ACCEPTED)
+    events.record_send(message, ACCEPTED, can_be_asked=True)
 
     assert MessageLog.objects.get().lease_expires_at is None

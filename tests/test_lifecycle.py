@@ -1,10 +1,8 @@
 """Our own moves: claim, cancel, expire, lapse."""
 
 from datetime import timedelta
-from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -137,26 +135,3 @@ def test_sweep__ends_where_another_moves_what_it_found(make, monkeypatch):
     monkeypatch.setattr(lifecycle, "_move", lambda *args, **kwargs: False)
 
     assert lifecycle.sweep() == 0
-
-
-def test_worker__once_sweeps_and_ends(make):
-    make(status="sending", lease_expires_at=ago(seconds=1))
-    out = StringIO()
-
-    call_command("etelecom_worker", "--once", stdout=out)
-
-    assert out.getvalue() == "Lapsed messages: 1\n"
-    assert MessageLog.objects.get().status == "unknown"
-
-
-def test_worker__quiet(make):
-    out = StringIO()
-
-    call_command("etelecom_worker", "--once", verbosity=0, stdout=out)
-
-    assert out.getvalue() == ""
-
-
-def test_worker__without_once_says_how():
-    with pytest.raises(CommandError, match="--once"):
-        call_command("etelecom_worker")

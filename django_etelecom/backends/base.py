@@ -4,6 +4,7 @@ import dataclasses
 import uuid
 
 from ..client.protocol import SendResult
+from ..client.status import StatusResult
 from ..conf import Account
 from ..schema import Wire
 
@@ -25,7 +26,7 @@ class BaseBackend:
 
     A backend is made when an account is first used and raises `ImproperlyConfigured` then if the
     account cannot work. `send_message` makes one attempt and tells what became of it by its
-    result: it raises for nothing that network or provider do.
+    result: it raises for nothing that network or provider do. So does `get_status`.
     """
 
     def __init__(self, account: Account) -> None:
@@ -34,6 +35,18 @@ class BaseBackend:
     def send_message(self, outgoing: Outgoing) -> SendResult:
         """Send once; `SendResult.outcome` is NOT_SENT only if provably nothing left."""
         raise NotImplementedError
+
+    def get_status(self, provider_message_id: str) -> StatusResult:
+        """Ask once what became of a message; raises for nothing that network or provider do.
+
+        A backend that leaves this out is not asked.
+        """
+        raise NotImplementedError
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether it has a `get_status` of its own."""
+        return type(self).get_status is not BaseBackend.get_status
 
     def close(self) -> None:
         """Let go of connections; the backend is not used any more."""

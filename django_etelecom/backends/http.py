@@ -8,7 +8,8 @@ from ..client import protocol
 from ..client.codes import Failure
 from ..client.interrupts import finished
 from ..client.opaque import Opaque
-from ..client.transport import NoAnswer, Transport, check_url, send_result
+from ..client.status import StatusResult, get_status_body
+from ..client.transport import NoAnswer, Transport, check_url, send_result, status_result
 from ..conf import Account
 from .base import BaseBackend, Outgoing
 
@@ -27,6 +28,7 @@ class HTTPBackend(BaseBackend):
             check_url(self._send_url)
         except ValueError as error:
             raise ImproperlyConfigured(f"BASE_URL of account '{account.alias}': {error}") from None
+        self._status_url = protocol.endpoint(account.base_url, protocol.GET_STATUS)
         self._transport = Transport(
             connect_timeout=account.connect_timeout,
             timeout=account.timeout,
@@ -52,6 +54,14 @@ class HTTPBackend(BaseBackend):
         answer = self._transport.post(self._send_url, body)
         result, interrupt = finished(lambda: send_result(answer))
         return dataclasses.replace(result, interrupt=interrupt) if interrupt else result
+
+    def get_status(self, provider_message_id: str) -> StatusResult:
+        body = get_status_body(
+            username=self.account.username,
+            password=self.account.password,
+            provider_message_id=provider_message_id,
+        )
+        return status_result(self._transport.post(self._status_url, body))
 
     def close(self) -> None:
         self._transport.close()

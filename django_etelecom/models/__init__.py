@@ -1,11 +1,12 @@
 """What the app keeps: templates, routes, messages and their events."""
 
-from .messages import MessageEvent, MessageLog
+from .messages import InboxReport, MessageEvent, MessageLog
 from .routes import Channel, RouteRule
 from .templates import MessageTemplate, TemplateParameter
 
 __all__ = [
     "Channel",
+    "InboxReport",
     "MessageEvent",
     "MessageLog",
     "MessageTemplate",

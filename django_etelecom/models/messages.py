@@ -73,6 +73,15 @@ class Reason(models.TextChoices):
     LAPSED = "lapsed", _("The sending process ended without recording what became of it.")
     NEVER_CLAIMED = "never_claimed", _("The sending process ended before it began to send.")
     EXPIRED = "expired", _("It was not worth sending any more when its turn came.")
+    AMBIGUOUS = "ambiguous", _("Another message has the same id of the provider's.")
+
+
+class Source(models.TextChoices):
+    """Which way the provider's word came."""
+
+    SEND = "send", _("sending")
+    POLL = "poll", _("status query")
+    WEBHOOK = "webhook", _("delivery report")
 
 
 class MessageLog(models.Model):
@@ -84,6 +93,7 @@ class MessageLog(models.Model):
 
     Status = Status
     Reason = Reason
+    Source = Source
 
     public_id = models.UUIDField(_("public id"), default=uuid.uuid4, unique=True, editable=False)
     template = models.ForeignKey(
@@ -105,13 +115,26 @@ class MessageLog(models.Model):
 
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.QUEUED)
     reason = models.CharField(_("reason"), max_length=30, choices=Reason, blank=True)
+    status_source = models.CharField(
+        _("told by"),
+        max_length=10,
+        choices=Source,
+        blank=True,
+        help_text=_("Which way the status came; empty: the provider said nothing yet."),
+    )
     provider_message_id = models.CharField(
         _("provider's id"), max_length=100, blank=True, db_index=True
     )
     provider_status = models.CharField(_("provider's status"), max_length=50, blank=True)
     provider_detail = models.CharField(_("provider's words"), max_length=500, blank=True)
-    channel = models.CharField(_("channel"), max_length=50, blank=True)
+    channel = models.CharField(
+        _("channel"), max_length=50, blank=True, help_text=_("As the provider names it.")
+    )
     error_code = models.CharField(_("error code"), max_length=50, blank=True)
+    network = models.CharField(
+        _("network"), max_length=20, blank=True, help_text=_("The provider's number of it.")
+    )
+    paid_messages = models.PositiveIntegerField(_("paid messages"), null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
 
     sent_by = models.ForeignKey(
@@ -142,9 +165,11 @@ class MessageLog(models.Model):
     updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
     send_at = models.DateTimeField(_("send at"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
-    # By the database's clock. While queued or sending, the process that owns the row is taken for
-    # dead after this instant.
+    # Both by the database's clock. While a message is queued, sending or asked after, the process
+    # that owns the row is taken for dead after the first; the second is when the worker asks the
+    # provider what became of it, NULL: not any more.
     lease_expires_at = models.DateTimeField(null=True, editable=False)
+    next_poll_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("message")
@@ -152,9 +177,13 @@ class MessageLog(models.Model):
         ordering = ["-pk"]
         get_latest_by = "pk"
         default_permissions = ("view",)
-        permissions = [("send_message", _("Can send messages"))]
+        permissions = [
+            ("send_message", _("Can send messages")),
+            ("resend_message", _("Can send messages again")),
+        ]
         indexes = [
             models.Index(fields=["status", "lease_expires_at"], name="etelecom_message_lease"),
+            models.Index(fields=["next_poll_at"], name="etelecom_message_poll"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -213,10 +242,7 @@ class MessageLog(models.Model):
 class MessageEvent(models.Model):
     """One answer or report of the provider, or the lack of one, as it came; never changed."""
 
-    class Source(models.TextChoices):
-        SEND = "send", _("sending")
-        POLL = "poll", _("status query")
-        WEBHOOK = "webhook", _("delivery report")
+    Source = Source
 
     message = models.ForeignKey(
         MessageLog, verbose_name=_("message"), on_delete=models.CASCADE, related_name="events"
@@ -233,6 +259,8 @@ class MessageEvent(models.Model):
     http_status = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
     provider_status = models.CharField(_("provider's status"), max_length=50, blank=True)
     provider_detail = models.CharField(_("provider's words"), max_length=500, blank=True)
+    channel = models.CharField(_("channel"), max_length=50, blank=True)
+    error_code = models.CharField(_("error code"), max_length=50, blank=True)
     failure_detail = models.CharField(_("technical detail"), max_length=255, blank=True)
     payload = models.TextField(
         _("payload"), blank=True, help_text=_("As it came, secrets masked, cut where it is long.")
@@ -247,3 +275,29 @@ class MessageEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_source_display()}: {self.get_status_display() or self.provider_status}"
+
+
+class InboxReport(models.Model):
+    """A delivery report whose id no message has yet: it was quicker than our own commit, or forged.
+
+    The table is bounded in number (`reports.INBOX_SIZE`) and age (`reports.INBOX_AGE`).
+    """
+
+    provider_message_id = models.CharField(max_length=100, db_index=True)
+    status = models.CharField(max_length=20, blank=True)
+    provider_status = models.CharField(max_length=50, blank=True)
+    channel = models.CharField(max_length=50, blank=True)
+    error_code = models.CharField(max_length=50, blank=True)
+    network = models.CharField(max_length=20, blank=True)
+    paid_messages = models.PositiveIntegerField(null=True)
+    payload = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("unmatched report")
+        verbose_name_plural = _("unmatched reports")
+        ordering = ["pk"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.provider_message_id

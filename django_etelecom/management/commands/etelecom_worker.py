@@ -1,26 +1,37 @@
-"""`manage.py etelecom_worker --once`: end what dead processes left behind."""
+"""`manage.py etelecom_worker`: what has to be done while nobody waits."""
 
+import signal
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
-from ...lifecycle import sweep
+from ...worker import Tally, Worker
 
 
 class Command(BaseCommand):
     help = (
-        "Ends messages whose sending process died: those it had begun to send become unknown, "
-        "the others not sent. Run it every minute."
+        "Asks the provider what became of messages, matches its reports, and ends messages whose "
+        "sending process died. Runs until it is told to stop (SIGTERM, Ctrl-C)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--once", action="store_true", help="Work until nothing is due, then end."
+            "--once", action="store_true", help="Work until nothing is due, then end; for cron."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["once"]:
-            raise CommandError("Run it with --once, for instance every minute by cron.")
-        moved = sweep()
-        if options["verbosity"]:
-            self.stdout.write(f"Lapsed messages: {moved}")
+        worker = Worker()
+        if options["once"]:
+            self._tell(worker.run_once(), options["verbosity"])
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+        for done in worker.run():
+            self._tell(done, options["verbosity"])
+
+    def _tell(self, done: Tally, verbosity: int) -> None:
+        if done and verbosity:
+            self.stdout.write(
+                f"Lapsed messages: {done.lapsed}. Reports matched: {done.matched}. "
+                f"Status queries: {done.polled}."
+            )

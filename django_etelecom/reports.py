@@ -1,0 +1,336 @@
+"""What the provider says later: the answer to a question of ours, or a report of its own.
+
+A report is a hint. It is kept as an event at once, and where `CONFIRM_REPORTS` is on it brings the
+question forward by which the worker has it confirmed; only the answer moves the message. Reports
+belong to a message by the provider's id alone.
+"""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, When
+from django.utils import timezone
+
+from . import events
+from .accounts import backend_for
+from .backends.base import BaseBackend
+from .client.codes import Failure, ReportedStatus
+from .client.interrupts import comes_from_outside
+from .client.opaque import bare
+from .client.status import Report, StatusResult
+from .conf import Account, settings
+from .events import OPEN, Evidence
+from .lifecycle import lease
+from .models import InboxReport, MessageLog
+from .models.clock import DatabaseNow
+from .models.messages import Reason, Source, Status
+from .redaction import clean_text, mask_text, redact
+
+logger = logging.getLogger("django_etelecom")
+
+INBOX_SIZE = 1000
+"""Reports that wait for a message with their id; more are not kept."""
+
+INBOX_AGE = timedelta(hours=1)
+"""How long they wait; a message has its id a minute after its report at the latest."""
+
+MAX_REPORTS = 50
+"""Reports of one message that are kept; an honest provider sends a few."""
+
+STATUS_BY_WORD = {
+    ReportedStatus.SUCCESS: Status.DELIVERED,
+    ReportedStatus.FAIL: Status.UNDELIVERED,
+    ReportedStatus.PROCESSING: Status.ACCEPTED,
+}
+
+ENDS = [Status.DELIVERED, Status.UNDELIVERED]
+
+REPORTED = [
+    "provider_message_id",
+    "provider_status",
+    "channel",
+    "error_code",
+    "network",
+    "paid_messages",
+    "payload",
+]
+"""The columns that evidence and a report in the inbox have in common."""
+
+MAX_NAMESAKES = 10
+"""Messages of one id of the provider's that are told that they share it."""
+
+CONCURRENT_POLLS = 8
+"""Questions in flight at once; each may take its account's TIMEOUT."""
+
+LARGEST_NUMBER = 2**31 - 1
+"""That every database takes as a number of paid messages."""
+
+
+# --- Asking ---------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Poll:
+    """A question that this process has taken on."""
+
+    message: MessageLog
+    backend: BaseBackend
+    is_last: bool
+    """Whether the schedule has no question after it."""
+
+
+def due_polls(backends: Sequence[BaseBackend], limit: int) -> list[Poll]:
+    """Take on questions that are due, the longest due first, so that no other process asks them.
+
+    Args:
+        backends: the `usable_backends`.
+        limit: how many questions to take on at most.
+    """
+    by_alias = {backend.account.alias: backend for backend in backends}
+    rows = (
+        MessageLog.objects.using(MessageLog.database())
+        .filter(_is_due(), account__in=list(by_alias))
+        .order_by("next_poll_at")[:limit]
+    )
+    polls = []
+    for message in rows:
+        backend = by_alias[message.account]
+        held = lease(backend.account)
+        after = _next_poll_after(message)
+        taken = MessageLog.objects.filter(_is_due(), pk=message.pk).update(
+            lease_expires_at=DatabaseNow(after=held),
+            # The last question is asked again where this process dies over it.
+            next_poll_at=DatabaseNow(after=held if after is None else after),
+        )
+        if taken:
+            polls.append(Poll(message, backend, is_last=after is None))
+    return polls
+
+
+def _is_due() -> Q:
+    is_free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=DatabaseNow())
+    return Q(next_poll_at__lte=DatabaseNow(), status__in=OPEN) & is_free
+
+
+def _next_poll_after(message: MessageLog) -> timedelta | None:
+    """Return how long from now the schedule has its next question; None: no more."""
+    age = timezone.now() - (message.sent_at or message.created_at)
+    later = (timedelta(seconds=seconds) - age for seconds in settings.poll_after)
+    return next((after for after in later if after > timedelta(0)), None)
+
+
+def ask(message: MessageLog, backend: BaseBackend) -> tuple[Evidence, BaseException | None]:
+    """Ask once what became of a message. Touches no database, and never raises.
+
+    Returns:
+        What was answered, and what told this process to stop meanwhile.
+    """
+    try:
+        result = backend.get_status(message.provider_message_id)
+        return _of_answer(result, message, backend.account), result.interrupt
+    # A backend is not meant to raise; its error may show credentials, so its name alone goes on.
+    except BaseException as error:  # noqa: BLE001
+        stop = comes_from_outside(error)
+        failure = Failure.INTERRUPTED if stop else Failure.INTERNAL_ERROR
+        evidence = Evidence(
+            source=Source.POLL,
+            status=None,
+            reason=Reason(failure),
+            failure_detail=type(error).__name__,
+        )
+        return evidence, bare(error) if stop else None
+
+
+def _of_answer(result: StatusResult, message: MessageLog, account: Account) -> Evidence:
+    secrets = account.credentials
+    report = result.report
+    if report is not None and report.provider_message_id not in ("", message.provider_message_id):
+        result = dataclasses.replace(
+            result,
+            report=None,
+            failure=Failure.BAD_ANSWER,
+            failure_detail="the answer is about another message",
+        )
+        report = None
+    code = result.refusal or result.failure
+    evidence = Evidence(
+        source=Source.POLL,
+        status=None,
+        reason=Reason(code) if code else "",
+        http_status=result.http_status,
+        provider_status=clean_text(mask_text(result.provider_status, secrets.reveal()), 50),
+        provider_detail=clean_text(mask_text(result.provider_detail, secrets.reveal()), 500),
+        failure_detail=clean_text(mask_text(result.failure_detail, secrets.reveal()), 255),
+        payload=redact(result.payload, secrets.reveal()),
+    )
+    return evidence if report is None else _with_report(evidence, report)
+
+
+def _with_report(evidence: Evidence, report: Report) -> Evidence:
+    paid = report.paid_messages
+    return dataclasses.replace(
+        evidence,
+        status=STATUS_BY_WORD.get(report.status) if report.status else None,
+        provider_message_id=report.provider_message_id,
+        provider_status=clean_text(report.provider_status, 50),
+        channel=clean_text(report.channel, 50),
+        error_code=clean_text(report.error_code, 50),
+        network=clean_text(report.network, 20),
+        paid_messages=paid if paid is not None and 0 <= paid <= LARGEST_NUMBER else None,
+    )
+
+
+def refresh_many(messages: Iterable[MessageLog], *, patience: float) -> int:
+    """Ask about several messages at once, and return how many were asked about.
+
+    Args:
+        messages: those that the provider gave no id, or whose account cannot be used, are left out.
+        patience: seconds after which no further question is put.
+    """
+    by_alias = {backend.account.alias: backend for backend in usable_backends()}
+    askable = [one for one in messages if one.provider_message_id and one.account in by_alias]
+    ends_at = time.monotonic() + patience
+    asked = 0
+    with polling_threads() as threads:
+        while askable and time.monotonic() < ends_at:
+            batch, askable = askable[:CONCURRENT_POLLS], askable[CONCURRENT_POLLS:]
+            answers = threads.map(lambda one: ask(one, by_alias[one.account]), batch)
+            for message, (evidence, _interrupt) in zip(batch, answers, strict=True):
+                record_answer(message, evidence)
+            asked += len(batch)
+    return asked
+
+
+def usable_backends() -> list[BaseBackend]:
+    """Return the backends of all accounts that work and can be asked."""
+    backends = []
+    for alias in settings.account_aliases:
+        try:
+            backends.append(backend_for(alias))
+        except ImproperlyConfigured as error:
+            logger.error("Nothing is asked by account '%s': %s", alias, error)
+    return [backend for backend in backends if backend.can_be_asked]
+
+
+def polling_threads() -> ThreadPoolExecutor:
+    """Return the threads that questions travel in; they touch no database."""
+    return ThreadPoolExecutor(CONCURRENT_POLLS, "etelecom-poll")
+
+
+def record_answer(message: MessageLog, evidence: Evidence, *, settled: Poll | None = None) -> None:
+    """Record the answer to a question; `settled` is the claim under which it was asked."""
+    believed = True
+    namesakes = MessageLog.objects.using(MessageLog.database()).filter(
+        provider_message_id=message.provider_message_id
+    )
+    if evidence.status is not None and namesakes.exclude(pk=message.pk).exists():
+        believed = False
+        evidence = _ambiguous(evidence)
+    freed: dict[str, Any] = {}
+    if settled is not None:
+        # Brought forward meanwhile by a report, the next question is asked at once.
+        over = When(next_poll_at__gt=DatabaseNow(), then=None)
+        freed["lease_expires_at"] = None
+        if settled.is_last or not believed:
+            freed["next_poll_at"] = Case(over, default=F("next_poll_at"))
+    events.record(message, evidence, believed=believed, settled=freed)
+
+
+# --- Being told -----------------------------------------------------------------------------------
+
+
+def keep(report: Report) -> bool:
+    """Keep a delivery report that came by itself; whom it is about is found by its id.
+
+    Returns:
+        Whether it is in the database now. It is not where the inbox is full, or where a message has
+        more reports than an honest provider sends; the status query finds what it said.
+    """
+    payload = redact(report.payload, ())
+    return _keep(
+        _with_report(Evidence(source=Source.WEBHOOK, status=None, payload=payload), report)
+    )
+
+
+def _keep(evidence: Evidence) -> bool:
+    reports = Count("events", filter=Q(events__source=Source.WEBHOOK))
+    messages = list(
+        MessageLog.objects.using(MessageLog.database())
+        .filter(provider_message_id=evidence.provider_message_id)
+        .annotate(reports=reports)[:MAX_NAMESAKES]
+    )
+    if not messages:
+        return _keep_in_inbox(evidence)
+    if any(message.reports >= MAX_REPORTS for message in messages):
+        logger.warning("Message %s has too many reports; one was dropped.", messages[0].public_id)
+        return False
+    if len(messages) > 1:
+        evidence = _ambiguous(evidence)
+    believed = len(messages) == 1 and not settings.confirms_reports
+    # What would end a message is asked about at once.
+    asks = len(messages) == 1 and not believed and evidence.status in ENDS
+    for message in messages:
+        events.record(
+            message,
+            evidence,
+            believed=believed,
+            settled={"next_poll_at": _at_once()} if asks else None,
+        )
+    return True
+
+
+def _at_once() -> Case:
+    is_later = Q(next_poll_at=None) | Q(next_poll_at__gt=DatabaseNow())
+    return Case(When(is_later, status__in=OPEN, then=DatabaseNow()), default=F("next_poll_at"))
+
+
+def _ambiguous(evidence: Evidence) -> Evidence:
+    return dataclasses.replace(evidence, is_understood=False, reason=Reason.AMBIGUOUS)
+
+
+def _keep_in_inbox(evidence: Evidence) -> bool:
+    inbox = InboxReport.objects.using(MessageLog.database())
+    if inbox.count() >= INBOX_SIZE:
+        logger.warning("The inbox of delivery reports is full; a report was dropped.")
+        return False
+    inbox.create(
+        status=evidence.status or "",
+        created_at=evidence.received_at,
+        **{name: getattr(evidence, name) for name in REPORTED},
+    )
+    return True
+
+
+def match_inbox() -> int:
+    """Give the reports that wait to the messages that have their ids by now; return how many.
+
+    Reports that have waited too long are thrown away.
+    """
+    inbox = InboxReport.objects.using(MessageLog.database())
+    namesakes = MessageLog.objects.filter(provider_message_id=OuterRef("provider_message_id"))
+    matched = 0
+    for report in inbox.filter(Exists(namesakes)).order_by("pk"):
+        with transaction.atomic(using=MessageLog.database()):
+            # Of two processes that found it, one deletes it.
+            taken, _by_model = inbox.filter(pk=report.pk).delete()
+            if taken:
+                _keep(_of_inbox(report))
+        matched += taken
+    inbox.filter(created_at__lt=timezone.now() - INBOX_AGE).delete()
+    return matched
+
+
+def _of_inbox(report: InboxReport) -> Evidence:
+    return Evidence(
+        source=Source.WEBHOOK,
+        status=Status(report.status) if report.status else None,
+        received_at=report.created_at,
+        **{name: getattr(report, name) for name in REPORTED},
+    )

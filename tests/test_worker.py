@@ -1,0 +1,166 @@
+"""The worker: what it does in a turn, how it goes on, and how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from django_etelecom import worker as worker_module
+from django_etelecom.management.commands import etelecom_worker
+from django_etelecom.models import MessageLog
+from django_etelecom.services import send_message
+from django_etelecom.worker import Tally, Worker
+from tests.test_lifecycle import ago, make  # noqa: F401
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def work(**options):
+    out = StringIO()
+    call_command("etelecom_worker", "--once", stdout=out, **options)
+    return out.getvalue()
+
+
+def test_worker__once_sweeps_and_ends(make):  # noqa: F811
+    make(status="sending", lease_expires_at=ago(seconds=1))
+
+    assert work() == "Lapsed messages: 1. Reports matched: 0. Status queries: 0.\n"
+    assert MessageLog.objects.get().status == "unknown"
+
+
+def test_worker__says_nothing_where_nothing_was_due(make):  # noqa: F811
+    assert work() == ""
+
+
+def test_worker__quiet(make):  # noqa: F811
+    make(status="sending", lease_expires_at=ago(seconds=1))
+
+    assert work(verbosity=0) == ""
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(worker_module, "IDLE", 0.01)
+
+
+def test_worker__goes_on_until_it_is_stopped(make, quick):  # noqa: F811
+    make(status="sending", lease_expires_at=ago(seconds=1))
+    worker = Worker()
+    turns = worker.run()
+
+    assert next(turns) == Tally(lapsed=1)
+    threading.Timer(0.1, worker.stop).start()
+    assert list(turns) == []
+
+
+def test_worker__outlives_a_database_that_is_away(make, quick, monkeypatch, caplog):  # noqa: F811
+    make(status="sending", lease_expires_at=ago(seconds=1))
+    sweep = worker_module.sweep
+    tries = []
+
+    def away_at_first():
+        tries.append(1)
+        if len(tries) < 3:
+            raise OperationalError("gone")
+        return sweep()
+
+    monkeypatch.setattr(worker_module, "sweep", away_at_first)
+    worker = Worker()
+
+    assert next(worker.run()) == Tally(lapsed=1)
+    assert caplog.text.count("could not reach the database") == 2
+
+
+def test_worker__keeps_to_its_pace(askable, settings, order_template, order_params):
+    settings.ETELECOM = {**settings.ETELECOM, "MAX_POLLS_PER_SECOND": 20}
+    for _ in range(5):
+        send_message(order_template, "0912345678", order_params)
+    MessageLog.objects.update(next_poll_at=timezone.now() - timedelta(seconds=1))
+    began = time.monotonic()
+
+    assert Worker().run_once() == Tally(polled=5)
+
+    assert time.monotonic() - began >= 4 / 20
+
+
+def test_command__ends_by_a_signal(monkeypatch, quick, make):  # noqa: F811
+    make(status="sending", lease_expires_at=ago(seconds=1))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    out = StringIO()
+    tell = etelecom_worker.Command._tell
+
+    def tell_and_signal(self, done, verbosity):
+        tell(self, done, verbosity)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(etelecom_worker.Command, "_tell", tell_and_signal)
+    try:
+        call_command("etelecom_worker", stdout=out)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+    assert out.getvalue().startswith("Lapsed messages: 1.")
+
+
+WORKER = """
+import os, sys
+import django
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+
+django.setup()
+connection.settings_dict["NAME"] = sys.argv[1]
+settings.ETELECOM = {
+    "ACCOUNTS": {
+        "default": {"USERNAME": "u", "PASSWORD": "p", "BASE_URL": sys.argv[2], "TIMEOUT": 5}
+    },
+    "MAX_POLLS_PER_SECOND": 1000,
+}
+call_command("etelecom_worker")
+"""
+
+
+def start_worker(base_url):
+    arguments = [str(connection.settings_dict["NAME"]), base_url]
+    return subprocess.Popen(  # Python itself, with a program of ours
+        [sys.executable, "-c", WORKER, *arguments],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_command__three_real_processes_ask_each_message_once(live, order_template, order_params):
+    for _ in range(30):
+        send_message(order_template, "0912345678", order_params)
+    sent = len(live.receipts)
+    MessageLog.objects.update(next_poll_at=timezone.now() - timedelta(seconds=1))
+
+    workers = [start_worker(live.base_url) for _ in range(3)]
+    try:
+        ends_at = time.monotonic() + 30
+        while len(live.receipts) < sent + 30 and time.monotonic() < ends_at:
+            time.sleep(0.1)
+        time.sleep(1)
+    finally:
+        for process in workers:
+            process.send_signal(signal.SIGTERM)
+        said = [process.communicate(timeout=20)[0] for process in workers]
+
+    assert [process.returncode for process in workers] == [0, 0, 0], said
+    assert len(live.receipts) == sent + 30, said
+    for message in MessageLog.objects.all():
+        assert message.events.filter(source="poll").count() == 1
+        assert message.lease_expires_at is None
