@@ -1,6 +1,9 @@
 """URLs of the test suite's site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("etelecom/", include("django_etelecom.urls")),
+]
