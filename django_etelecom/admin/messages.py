@@ -10,15 +10,19 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from .. import phone
 from ..conf import settings
 from ..exceptions import InvalidMessage
+from ..explanation import Step, explain, network_name
 from ..models import MessageLog
 from ..models.routes import channel_names
+from ..transactions import non_atomic
 from .lookups import AskableLists
+from .refresh import refresh_many, refresh_view
 from .rendering import filled_text, status_badge
 from .send import send_view
 
@@ -56,7 +60,7 @@ class MessageLogAdmin(AskableLists):
     sortable_by = ()
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    actions = None
+    actions = ["refresh_selected"]
     fieldsets = [
         (
             None,
@@ -74,8 +78,9 @@ class MessageLogAdmin(AskableLists):
             _("What the provider says"),
             {
                 "fields": [
-                    ("provider_message_id", "channel"),
-                    ("provider_status", "error_code", "provider_detail_in_words"),
+                    ("provider_message_id", "status_source"),
+                    ("provider_status", "provider_detail_in_words"),
+                    ("channel", "error_code", "network_in_words", "paid_messages"),
                 ]
             },
         ),
@@ -100,6 +105,7 @@ class MessageLogAdmin(AskableLists):
         "channels_in_words",
         "resends_in_words",
         "provider_detail_in_words",
+        "network_in_words",
         "metadata_in_words",
         "public_id",
     ]
@@ -120,6 +126,9 @@ class MessageLogAdmin(AskableLists):
         # Before the admin's own, which take whatever follows `messagelog/` for an object's id.
         return [
             path("send/", send_view(self), name="etelecom_messagelog_send"),
+            path(
+                "<path:object_id>/refresh/", refresh_view(self), name="etelecom_messagelog_refresh"
+            ),
             *super().get_urls(),
         ]
 
@@ -154,6 +163,44 @@ class MessageLogAdmin(AskableLists):
         with contextlib.suppress(ValueError):
             found |= Q(public_id=uuid.UUID(term))
         return queryset.filter(found), False
+
+    @non_atomic
+    def changelist_view(self, *args: Any, **kwargs: Any) -> Any:
+        return super().changelist_view(*args, **kwargs)
+
+    @admin.action(description=_("Refresh status"), permissions=["view"])
+    def refresh_selected(self, request: HttpRequest, queryset: QuerySet[MessageLog]) -> None:
+        refresh_many(request, queryset)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Say on top of the page what became of the message."""
+        message = context["original"]
+        explanation = explain(message, message.events.all())
+        may_resend = request.user.has_perms(["etelecom.send_message", "etelecom.resend_message"])
+        return super().render_change_form(
+            request,
+            {
+                **context,
+                "explanation": explanation,
+                "refresh_url": Step.REFRESH in explanation.steps
+                and self._url("refresh", message.pk),
+                "resend_url": Step.RESEND in explanation.steps
+                and may_resend
+                and self._resend_url(message),
+            },
+            *args,
+            **kwargs,
+        )
+
+    def _resend_url(self, message: MessageLog) -> str:
+        query = urlencode({"template": message.template.code, "resend_of": str(message.public_id)})
+        return f"{self._url('send')}?{query}"
+
+    @admin.display(description=_("network"))
+    def network_in_words(self, message: MessageLog) -> str:
+        return network_name(message.network)
 
     @admin.display(description=_("status"))
     def status_in_words(self, message: MessageLog) -> SafeString:
@@ -196,14 +243,14 @@ class MessageLogAdmin(AskableLists):
             ", ",
             '<a href="{}">{}</a>',
             (
-                (self._url_of(pk), shown)
+                (self._url("change", pk), shown)
                 for pk, shown in message.resends.values_list("pk", "public_id")
             ),
         )
 
-    def _url_of(self, pk: int) -> str:
+    def _url(self, name: str, *args: Any) -> str:
         site = self.admin_site.name
-        return reverse("admin:etelecom_messagelog_change", args=[pk], current_app=site)
+        return reverse(f"admin:etelecom_messagelog_{name}", args=args, current_app=site)
 
     @admin.display(description=_("provider's words"))
     def provider_detail_in_words(self, message: MessageLog) -> SafeString | str:

@@ -16,7 +16,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import AdminForm
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db import connections, transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -33,12 +32,23 @@ from ..models import MessageLog, MessageTemplate
 from ..models.messages import Status
 from ..models.routes import channel_names
 from ..models.templates import TemplatePlan
+from ..redaction import MASK
 from ..sealing import SealBroken, key_digest, seal, unseal
-from ..services import MessageCheck, check_message, send_message
-from .forms import MessageForm, TemplateChoiceForm, label, message_arguments, unusable_settings
+from ..services import MessageCheck, check_message, resend_message, send_message
+from ..transactions import non_atomic
+from .forms import (
+    PREFIX,
+    MessageForm,
+    TemplateChoiceForm,
+    label,
+    message_arguments,
+    unusable_settings,
+)
 from .rendering import filled_text
 
 PURPOSE = "admin send"
+
+CERTAINLY_NOT_ARRIVED = (Status.REJECTED, Status.NOT_SENT, Status.CANCELLED, Status.UNDELIVERED)
 
 CONFIRM_WITHIN = 15 * 60
 """Seconds."""
@@ -48,10 +58,7 @@ def send_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
     """Return the view of `messagelog/send/`, open to the staff of `model_admin`'s site."""
     view: Callable[..., Any] = SendMessageView.as_view(model_admin=model_admin)
     view = model_admin.admin_site.admin_view(sensitive_post_parameters()(view))
-    # ATOMIC_REQUESTS would keep a transaction open over the network, and send after it only.
-    for alias in connections:
-        view = transaction.non_atomic_requests(using=alias)(view)
-    return view
+    return non_atomic(view)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,6 +74,8 @@ class CheckedMessage:
     """Which of those fields held a secret."""
     shown: str
     """What the page of the check showed, secrets masked."""
+    resend_of: str = ""
+    """Public id of the message that this one repeats; empty: none."""
     nonce: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex)
 
     def sealed_for(self, user: Any) -> str:
@@ -80,6 +89,7 @@ class CheckedMessage:
                     "typed": self.typed.reveal(),
                     "secret": self.secret,
                     "shown": self.shown,
+                    "resend_of": self.resend_of,
                 }
             ),
             purpose=PURPOSE,
@@ -101,6 +111,7 @@ class CheckedMessage:
             typed=Opaque(opened["typed"]),
             secret=opened["secret"],
             shown=opened["shown"],
+            resend_of=opened["resend_of"],
             nonce=opened["nonce"],
         )
 
@@ -127,7 +138,11 @@ class SendMessageView(View):
         choice = TemplateChoiceForm(request.GET if "template" in request.GET else None)
         if not choice.is_valid():
             return self._choice_page(choice)
-        return self._form_page(choice.cleaned_data["template"])
+        code = choice.cleaned_data["template"]
+        first, plan = self._first, _plan(code)
+        if first is None or plan is None:
+            return self._form_page(code)
+        return self._form_page(code, MessageForm(plan, initial=_typed_of(first)))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         step = request.POST.get("step")
@@ -158,6 +173,7 @@ class SendMessageView(View):
             typed=Opaque(form.typed),
             secret=[name for name in form.typed if name not in form.shareable],
             shown=_shown(plan, form.check),
+            resend_of=str(self._first.public_id) if self._first else "",
         )
         values = form.check.wire["list_param"]
         return self._page(
@@ -184,12 +200,7 @@ class SendMessageView(View):
             check = check_message(checked.template, **message_arguments(checked.typed.reveal()))
             plan = _plan(checked.template)
             if plan is not None and _shown(plan, check) == checked.shown:
-                message = send_message(
-                    checked.template,
-                    **message_arguments(checked.typed.reveal()),
-                    idempotency_key=checked.nonce,
-                    sent_by=self.request.user,
-                )
+                message = self._send(checked)
                 _tell(self.request, message)
                 return HttpResponseRedirect(self._page_after(message))
         except InvalidMessage:
@@ -201,6 +212,39 @@ class SendMessageView(View):
         plan = _plan(checked.template)
         form = checked.refilled(plan) if plan else None
         return self._form_page(checked.template, form, notice=notice)
+
+    def _send(self, checked: CheckedMessage) -> MessageLog:
+        arguments: dict[str, Any] = {
+            **message_arguments(checked.typed.reveal()),
+            "idempotency_key": checked.nonce,
+            "sent_by": self.request.user,
+        }
+        if not checked.resend_of:
+            return send_message(checked.template, **arguments)
+        return resend_message(MessageLog.objects.get(public_id=checked.resend_of), **arguments)
+
+    @property
+    def _first(self) -> MessageLog | None:
+        """The message that is to be sent again, where the address names one.
+
+        Raises:
+            PermissionDenied: this person may not see it, or not send again.
+        """
+        try:
+            public_id = uuid.UUID(self.request.GET.get("resend_of", ""))
+        except ValueError:
+            return None
+        code = self.request.GET.get("template", "")
+        rows = MessageLog.objects.select_related("template")
+        first = rows.filter(public_id=public_id).first()
+        if first is None or first.template.code != code:
+            return None
+        if not (
+            self.request.user.has_perm("etelecom.resend_message")
+            and self.model_admin.has_view_permission(self.request, first)
+        ):
+            raise PermissionDenied
+        return first
 
     def _change(self, checked: CheckedMessage) -> HttpResponse:
         plan = _plan(checked.template)
@@ -243,6 +287,17 @@ class SendMessageView(View):
             notice=notice,
         )
 
+    def _context_of_resend(self, code: str) -> dict[str, Any]:
+        query = {"template": code}
+        first = self._first
+        if first is not None:
+            query["resend_of"] = str(first.public_id)
+        return {
+            "first": first,
+            "may_have_arrived": first is not None and first.status not in CERTAINLY_NOT_ARRIVED,
+            "query": urlencode(query),
+        }
+
     def _page(self, name: str, title: str, **context: Any) -> HttpResponse:
         self.request.current_app = self.model_admin.admin_site.name
         return TemplateResponse(
@@ -255,10 +310,18 @@ class SendMessageView(View):
                 "original": title,
                 "opts": self.model_admin.opts,
                 "media": self.model_admin.media,
+                **self._context_of_resend(context.get("template", "")),
                 "has_view_permission": self.model_admin.has_view_permission(self.request),
                 **context,
             },
         )
+
+
+def _typed_of(message: MessageLog) -> dict[str, str]:
+    """Return what the form held when the message was sent, but for its secrets."""
+    kept = {PREFIX + name: value for name, value in message.params.items() if value != MASK}
+    to = phone.display(message.recipient)
+    return {**kept, "to": to, "route": message.requested_route}
 
 
 def _admin_form(form: Any, fieldsets: Any) -> AdminForm:

@@ -126,37 +126,44 @@ class ZNSError:
     """A few words; empty where no more than the group is known."""
 
 
+def gettext_noop(text: str) -> str:
+    """Mark a text for the catalogues: whoever shows it translates it. Django is not known here."""
+    return text
+
+
+_ = gettext_noop
+
 ZNS_ERRORS = {
     -100: ZNSError(ErrorGroup.UNKNOWN),
-    -108: ZNSError(ErrorGroup.RECIPIENT, "the phone number is not valid"),
+    -108: ZNSError(ErrorGroup.RECIPIENT, _("the phone number is not valid")),
     -109: ZNSError(ErrorGroup.CONTENT),
     -111: ZNSError(ErrorGroup.CONTENT),
     -112: ZNSError(ErrorGroup.CONTENT),
-    -114: ZNSError(ErrorGroup.RECIPIENT, "the recipient cannot receive it"),
+    -114: ZNSError(ErrorGroup.RECIPIENT, _("the recipient cannot receive it")),
     -115: ZNSError(ErrorGroup.QUOTA),
     -117: ZNSError(ErrorGroup.TEMPLATE),
-    -118: ZNSError(ErrorGroup.RECIPIENT, "there is no Zalo account, or it is disabled"),
+    -118: ZNSError(ErrorGroup.RECIPIENT, _("there is no Zalo account, or it is disabled")),
     -119: ZNSError(ErrorGroup.RECIPIENT),
     -120: ZNSError(ErrorGroup.TEMPLATE),
-    -124: ZNSError(ErrorGroup.TEMPLATE, "the account's token is not valid"),
+    -124: ZNSError(ErrorGroup.TEMPLATE, _("the account's token is not valid")),
     -130: ZNSError(ErrorGroup.CONTENT),
-    -131: ZNSError(ErrorGroup.CONTENT, "the template is not approved"),
+    -131: ZNSError(ErrorGroup.CONTENT, _("the template is not approved")),
     -132: ZNSError(ErrorGroup.CONTENT),
-    -133: ZNSError(ErrorGroup.TIME, "the template is not let out from 22:00 to 06:00"),
+    -133: ZNSError(ErrorGroup.TIME, _("the template is not let out from 22:00 to 06:00")),
     -135: ZNSError(ErrorGroup.TEMPLATE),
     -137: ZNSError(ErrorGroup.QUOTA),
-    -139: ZNSError(ErrorGroup.RECIPIENT, "the recipient has refused such messages"),
+    -139: ZNSError(ErrorGroup.RECIPIENT, _("the recipient has refused such messages")),
     -140: ZNSError(ErrorGroup.RECIPIENT),
-    -141: ZNSError(ErrorGroup.RECIPIENT, "the recipient has refused such messages"),
-    -144: ZNSError(ErrorGroup.QUOTA, "the account's quota of the day is used up"),
+    -141: ZNSError(ErrorGroup.RECIPIENT, _("the recipient has refused such messages")),
+    -144: ZNSError(ErrorGroup.QUOTA, _("the account's quota of the day is used up")),
     -145: ZNSError(ErrorGroup.TEMPLATE),
-    -146: ZNSError(ErrorGroup.TEMPLATE, "the template is disabled for low quality"),
-    -147: ZNSError(ErrorGroup.QUOTA, "the template's quota of the day is used up"),
-    -1121: ZNSError(ErrorGroup.CONTENT, "a parameter is too long"),
-    -1122: ZNSError(ErrorGroup.CONTENT, "a parameter is missing"),
-    -1124: ZNSError(ErrorGroup.CONTENT, "a parameter is in the wrong format"),
+    -146: ZNSError(ErrorGroup.TEMPLATE, _("the template is disabled for low quality")),
+    -147: ZNSError(ErrorGroup.QUOTA, _("the template's quota of the day is used up")),
+    -1121: ZNSError(ErrorGroup.CONTENT, _("a parameter is too long")),
+    -1122: ZNSError(ErrorGroup.CONTENT, _("a parameter is missing")),
+    -1124: ZNSError(ErrorGroup.CONTENT, _("a parameter is in the wrong format")),
     -1351: ZNSError(ErrorGroup.TEMPLATE),
-    -1441: ZNSError(ErrorGroup.QUOTA, "the month's quota of promotions is used up"),
-    -1471: ZNSError(ErrorGroup.QUOTA, "the recipient's quota of the month is used up"),
+    -1441: ZNSError(ErrorGroup.QUOTA, _("the month's quota of promotions is used up")),
+    -1471: ZNSError(ErrorGroup.QUOTA, _("the recipient's quota of the month is used up")),
 }
 """Zalo's own codes; those of SMS and AutoCall are not published."""

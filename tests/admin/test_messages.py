@@ -310,7 +310,11 @@ def test_page__empty_fields_are_left_out(viewer, message):
 
 def test_page__nothing_of_the_provider_yet(viewer, message):
     MessageLog.objects.update(
-        provider_message_id="", provider_status="", provider_detail="", status="queued"
+        provider_message_id="",
+        provider_status="",
+        provider_detail="",
+        status="queued",
+        status_source="",
     )
 
     assert "What the provider says" not in page(viewer.get(change_url(message)))

@@ -1,0 +1,96 @@
+"""Asking the provider from the admin what became of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db.models import QuerySet
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from .. import reports
+from ..exceptions import InvalidMessage
+from ..models import MessageLog
+from ..services import refresh_status
+from ..transactions import non_atomic
+from .forms import unusable_settings
+
+MOST = 100
+"""Messages that one request asks about at most."""
+
+PATIENCE = 20.0
+"""Seconds after which one request asks about no further message."""
+
+
+def refresh_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
+    """Return the view of `messagelog/<pk>/refresh/`, open to who may see the message."""
+
+    def view(request: HttpRequest, object_id: str) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        message = model_admin.get_object(request, object_id)
+        if message is None:
+            raise Http404
+        if not model_admin.has_view_permission(request, message):
+            raise PermissionDenied
+        _refresh(request, message)
+        site = model_admin.admin_site.name
+        return HttpResponseRedirect(
+            reverse("admin:etelecom_messagelog_change", args=[message.pk], current_app=site)
+        )
+
+    wrapped: Callable[..., Any] = non_atomic(model_admin.admin_site.admin_view(view))
+    return wrapped
+
+
+def _refresh(request: HttpRequest, message: MessageLog) -> None:
+    before = message.status
+    try:
+        refresh_status(message)
+    except InvalidMessage as error:
+        messages.error(request, " ".join(error.messages))
+        return
+    except ImproperlyConfigured as error:
+        messages.error(request, unusable_settings(error))
+        return
+    answer = message.events.last()
+    if answer is None or not answer.status:
+        messages.warning(request, _("eTelecom gave no answer that says what became of it."))
+    elif message.status == before:
+        messages.info(request, _("eTelecom says nothing new of it."))
+    else:
+        status = message.get_status_display()
+        messages.success(request, _("The message is %(status)s now.") % {"status": status})
+
+
+def refresh_many(request: HttpRequest, queryset: QuerySet[MessageLog]) -> None:
+    """Ask about each message of a selection and tell how many were asked about."""
+    selected = list(queryset.order_by("pk")[: MOST + 1])
+    if len(selected) > MOST:
+        sentence = _("Choose at most %(most)d messages; nothing was asked.")
+        messages.error(request, sentence % {"most": MOST})
+        return
+    asked = reports.refresh_many(selected, patience=PATIENCE)
+    if asked:
+        sentence = ngettext(
+            "eTelecom was asked about %(count)d message.",
+            "eTelecom was asked about %(count)d messages.",
+            asked,
+        )
+        messages.success(request, sentence % {"count": asked})
+    if asked < len(selected):
+        messages.warning(
+            request,
+            _("The others have no id at eTelecom, their account cannot be used, or time ran out."),
+        )

@@ -1,0 +1,295 @@
+"""Why didn't they get it? In words, for whoever has the customer on the phone."""
+
+import dataclasses
+import enum
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from .client.codes import NETWORKS, ZNS_ERRORS, ChannelKind, ErrorGroup, ZNSError, channel_kind
+from .events import has_next_channel
+from .models import Channel, MessageEvent, MessageLog
+from .models.messages import Reason, Source, Status
+
+
+class Step(enum.StrEnum):
+    """Something that a person can do about a message, with a button for it."""
+
+    REFRESH = "refresh"
+    """Ask the provider now."""
+    RESEND = "resend"
+    """Send it again: to another number, by another route, or as it is."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is known of a message, in sentences."""
+
+    where: str
+    """Where it is now."""
+    story: list[str]
+    """Which channel carried it or failed, and why; in the order in which it was told."""
+    cost: str
+    """What it cost; empty where nobody said."""
+    advice: list[str]
+    """What to do next."""
+    steps: list[Step]
+    """The buttons that do it."""
+
+
+def explain(message: MessageLog, events: Sequence[MessageEvent]) -> Explanation:
+    """Explain a message by its row and its events, oldest first."""
+    return Explanation(
+        where=_where(message, events),
+        story=_story(events),
+        cost=_cost(message),
+        advice=_advice(message),
+        steps=_steps(message),
+    )
+
+
+# --- Where it is --------------------------------------------------------------------------------
+
+
+def _where(message: MessageLog, events: Sequence[MessageEvent]) -> str:
+    match message.status:
+        case Status.QUEUED:
+            return _("It waits to be sent.")
+        case Status.SENDING:
+            return _("It is being sent at this moment.")
+        case Status.ACCEPTED:
+            return _accepted(message, events)
+        case Status.DELIVERED:
+            return _delivered(message)
+        case Status.UNDELIVERED:
+            return _undelivered(message)
+        case Status.REJECTED:
+            return _("eTelecom refused it: nothing went out. %(reason)s") % _reason(message)
+        case Status.NOT_SENT:
+            return _("It was not sent: nothing left this server. %(reason)s") % _reason(message)
+        case Status.CANCELLED:
+            return _("It was cancelled before it was sent.")
+        case _:
+            return _("It is not known whether it went out. %(reason)s") % _reason(message)
+
+
+def _reason(message: MessageLog) -> dict[str, str]:
+    return {"reason": message.get_reason_display()}
+
+
+def _accepted(message: MessageLog, events: Sequence[MessageEvent]) -> str:
+    if not message.provider_message_id:
+        return _("eTelecom took it and gave it no id, so nobody can ask whether it arrived.")
+    taken = _("eTelecom took it. Whether it arrived is not known yet.")
+    reported = [event.status for event in events if event.source == Source.WEBHOOK]
+    if Status.DELIVERED in reported:
+        taken = _("A delivery report says that it arrived; eTelecom has not confirmed that yet.")
+    elif Status.UNDELIVERED in reported:
+        taken = _("A delivery report says that it failed; eTelecom has not confirmed that yet.")
+    if message.next_poll_at is None:
+        return f"{taken} {_('eTelecom is not asked any more: there was no report in time.')}"
+    return f"{taken} {_asked_next(message.next_poll_at)}"
+
+
+def _asked_next(when: datetime) -> str:
+    if when <= timezone.now():
+        return _("It is asked about as soon as the worker gets to it.")
+    at = date_format(timezone.localtime(when), "DATETIME_FORMAT")
+    return _("It is asked about again at %(at)s.") % {"at": at}
+
+
+def _delivered(message: MessageLog) -> str:
+    way = _("It arrived, by %(channel)s.") % {"channel": _channel(message.channel)}
+    if not message.channel:
+        way = _("It arrived.")
+    if message.status_source == Source.WEBHOOK:
+        return f"{way} {_('A delivery report says so; eTelecom was not asked about it.')}"
+    return way
+
+
+def _undelivered(message: MessageLog) -> str:
+    if message.next_poll_at is not None and has_next_channel(message.channels, message.channel):
+        failed = _("It did not arrive by %(channel)s. eTelecom may yet try the next channel.") % {
+            "channel": _channel(message.channel)
+        }
+        return f"{failed} {_asked_next(message.next_poll_at)}"
+    return _("It did not arrive.")
+
+
+def _channel(name: str) -> str:
+    """Return a channel's name as staff know it, and the provider's where we do not know that."""
+    kind = channel_kind(name)
+    if kind is None:
+        return name or _("a channel that eTelecom does not name")
+    label = str(Channel(kind).label)
+    return label if name.casefold() in label.casefold() else f"{label}, {name}"
+
+
+# --- What happened on the way -------------------------------------------------------------------
+
+
+def _story(events: Sequence[MessageEvent]) -> list[str]:
+    told = []
+    for event in events:
+        if event.reason == Reason.AMBIGUOUS:
+            told.append(
+                _("Another message has the same id at eTelecom: the answer counts for none.")
+            )
+        elif event.status == Status.UNDELIVERED:
+            told.append(
+                _("%(channel)s failed. %(why)s")
+                % {"channel": _channel(event.channel), "why": _why(event)}
+            )
+        elif event.status == Status.DELIVERED:
+            told.append(_("%(channel)s delivered it.") % {"channel": _channel(event.channel)})
+        elif event.source == Source.POLL and not event.status:
+            told.append(_unanswered(event))
+    # What is said twice is read once.
+    return list(dict.fromkeys(told))
+
+
+def _unanswered(event: MessageEvent) -> str:
+    words = event.provider_detail or event.get_reason_display() or event.provider_status
+    return _("Asked what became of it, eTelecom gave no answer that says so: %(words)s") % {
+        "words": words
+    }
+
+
+def _why(event: MessageEvent) -> str:
+    if not event.error_code:
+        return _("eTelecom gave no reason.")
+    error = _zns_error(event.channel, event.error_code)
+    if error is None:
+        return _("Error %(code)s; its meaning is not published.") % {"code": event.error_code}
+    return _("Error %(code)s: %(meaning)s.") % {
+        "code": event.error_code,
+        "meaning": _(error.meaning) if error.meaning else WORDS_OF_GROUP[error.group],
+    }
+
+
+def _zns_error(channel: str, code: str) -> ZNSError | None:
+    """Return what is known of a code; those of SMS and calls are not published."""
+    if channel_kind(channel) in (ChannelKind.SMS, ChannelKind.CALL):
+        return None
+    return ZNS_ERRORS.get(_number(code))
+
+
+def _number(text: str) -> int:
+    """Return the number that the text is, or one that no table of the provider's has."""
+    try:
+        return int(text)
+    except ValueError:
+        return sys.maxsize
+
+
+# --- What it cost, what to do -------------------------------------------------------------------
+
+
+def _cost(message: MessageLog) -> str:
+    if message.paid_messages is None:
+        return ""
+    cost = ngettext("%(count)d paid message", "%(count)d paid messages", message.paid_messages) % {
+        "count": message.paid_messages
+    }
+    network = network_name(message.network)
+    return f"{cost}, {network}" if network else cost
+
+
+def network_name(told: str) -> str:
+    """Return the network as people call it, and the provider's number where nobody published it."""
+    return NETWORKS.get(_number(told), told)
+
+
+def _advice(message: MessageLog) -> list[str]:
+    match message.status:
+        case Status.ACCEPTED if not message.provider_message_id:
+            return [str(ASK_CUSTOMER)]
+        case Status.ACCEPTED if message.next_poll_at is None:
+            return [str(CALL_PROVIDER), str(ASK_CUSTOMER)]
+        case Status.ACCEPTED:
+            return [_("Ask eTelecom now, or come back later.")]
+        case Status.UNDELIVERED:
+            return _after_failure(message)
+        case Status.REJECTED:
+            return [str(ADVICE_BY_REASON.get(Reason(message.reason), CALL_PROVIDER))]
+        case Status.NOT_SENT:
+            return [_("Nothing went out, so sending it again cannot send it twice.")]
+        case Status.CANCELLED:
+            return [_("Send it again if it is wanted after all.")]
+        case Status.UNKNOWN if message.provider_message_id:
+            return [_("Ask eTelecom now."), str(ASK_CUSTOMER)]
+        case Status.UNKNOWN:
+            return [str(ASK_CUSTOMER)]
+    return []
+
+
+def _after_failure(message: MessageLog) -> list[str]:
+    error = _zns_error(message.channel, message.error_code)
+    advice = [str(ADVICE_BY_GROUP[error.group])] if error else []
+    if len(message.channels) == 1:
+        advice.append(_("Send it again by a route with another channel."))
+    return advice or [_("Check the number with the customer."), str(CALL_PROVIDER)]
+
+
+def _steps(message: MessageLog) -> list[Step]:
+    steps = []
+    if message.provider_message_id:
+        steps.append(Step.REFRESH)
+    if message.status not in (Status.QUEUED, Status.SENDING):
+        steps.append(Step.RESEND)
+    return steps
+
+
+ASK_CUSTOMER = gettext_lazy(
+    "Ask the customer before sending it again: the first one may have arrived."
+)
+CALL_PROVIDER = gettext_lazy("Call eTelecom, and give them their id of the message.")
+
+ADVICE_BY_REASON = {
+    Reason.PHONE_NUMBER: gettext_lazy("Check the number with the customer and send it again."),
+    Reason.PARAMETER: gettext_lazy(
+        "Compare the parameters with what was registered with eTelecom, and send it again."
+    ),
+    Reason.OUT_OF_MESSAGES: gettext_lazy("Top up the account, then send it again."),
+    Reason.CREDENTIALS: gettext_lazy(
+        "Whoever runs this site has to correct the account's user name or password."
+    ),
+    Reason.ADDRESS: gettext_lazy("Have eTelecom put this server's address on its list."),
+    Reason.TEMPLATE: gettext_lazy(
+        "Compare the template's code with the one that eTelecom gave, and send it again."
+    ),
+    Reason.ROUTE: gettext_lazy("Have eTelecom set up the routing of this template."),
+    Reason.CHANNEL: gettext_lazy(
+        "Have eTelecom set up the channel, or send it again by a route without it."
+    ),
+}
+
+WORDS_OF_GROUP = {
+    ErrorGroup.RECIPIENT: gettext_lazy("this person cannot be reached on Zalo"),
+    ErrorGroup.CONTENT: gettext_lazy("Zalo does not take the content"),
+    ErrorGroup.QUOTA: gettext_lazy("a quota or a balance at Zalo is used up"),
+    ErrorGroup.TIME: gettext_lazy("Zalo does not let this template out at night"),
+    ErrorGroup.TEMPLATE: gettext_lazy("Zalo has stopped the template or the account behind it"),
+    ErrorGroup.UNKNOWN: gettext_lazy("Zalo names no cause"),
+}
+
+ADVICE_BY_GROUP = {
+    ErrorGroup.RECIPIENT: gettext_lazy(
+        "Check the number with the customer, or send it again by a route with SMS."
+    ),
+    ErrorGroup.CONTENT: gettext_lazy(
+        "Compare the parameters with what was registered, and send it again."
+    ),
+    ErrorGroup.QUOTA: gettext_lazy("Top up or wait for the quota, or send it again by SMS."),
+    ErrorGroup.TIME: gettext_lazy(
+        "Wait for the morning, after 06:00, or send it again by SMS, which is paid for."
+    ),
+    ErrorGroup.TEMPLATE: CALL_PROVIDER,
+    ErrorGroup.UNKNOWN: CALL_PROVIDER,
+}
+"""What helps after each kind of ZNS error; the codes are Zalo's own."""

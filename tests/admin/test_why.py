@@ -1,0 +1,303 @@
+"""The page of a message says what became of it, and has the buttons for what to do next."""
+
+import pytest
+from django.contrib.messages import get_messages
+from django.urls import resolve, reverse
+
+from django_etelecom import reports
+from django_etelecom.admin import refresh
+from django_etelecom.client.codes import Failure
+from django_etelecom.client.status import StatusResult
+from django_etelecom.models import MessageLog, RouteRule
+from django_etelecom.services import send_message
+from tests.admin.conftest import PHONE, faults, page, send_url
+from tests.backends import answering
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = "admin:etelecom_messagelog_changelist"
+EVERYTHING = ("send_message", "resend_message", "view_messagelog")
+
+
+@pytest.fixture
+def message(askable, order_template, order_params):
+    return send_message(order_template, PHONE, order_params)
+
+
+@pytest.fixture
+def viewer(staff_client):
+    return staff_client("view_messagelog")
+
+
+@pytest.fixture
+def resender(staff_client):
+    return staff_client(*EVERYTHING)
+
+
+def page_of(message):
+    return reverse("admin:etelecom_messagelog_change", args=[message.pk])
+
+
+def refresh_url(message):
+    return reverse("admin:etelecom_messagelog_refresh", args=[message.pk])
+
+
+def said(response):
+    return [(told.level_tag, str(told)) for told in get_messages(response.wsgi_request)]
+
+
+# --- In words -----------------------------------------------------------------------------------
+
+
+def test_why__stands_on_the_page(viewer, message, askable):
+    askable.tell("fail", channel="<b>ZNS</b>", error_code="-118")
+    viewer.post(refresh_url(message))
+
+    html = page(viewer.get(page_of(message)))
+
+    assert "What became of it" in html
+    assert "&lt;b&gt;ZNS&lt;/b&gt; failed. Error -118" in html
+    assert "<b>ZNS</b>" not in html
+    assert "What to do" in html
+
+
+def test_why__tells_the_cost_and_the_network(viewer, message, askable):
+    askable.tell("success", channel="SMS", network="3", paid_messages=2)
+    viewer.post(refresh_url(message))
+
+    html = page(viewer.get(page_of(message)))
+
+    assert "Cost: 2 paid messages, Viettel." in html
+    assert "Told by" in html
+
+
+def test_why__nothing_to_do_has_no_buttons(resender, message):
+    MessageLog.objects.update(status="queued", provider_message_id="")
+
+    html = page(resender.get(page_of(message)))
+
+    assert "Refresh status" not in html
+    assert "Send again" not in html
+
+
+def test_why__who_may_not_send_again_has_no_button_for_it(viewer, message):
+    html = page(viewer.get(page_of(message)))
+
+    assert "Refresh status" in html
+    assert "Send again" not in html
+
+
+# --- Refresh one --------------------------------------------------------------------------------
+
+
+def test_refresh__moves_the_message_and_says_so(viewer, message, askable):
+    askable.tell("success", channel="SMS")
+
+    response = viewer.post(refresh_url(message))
+
+    assert response.url == page_of(message)
+    assert said(response) == [("success", "The message is delivered now.")]
+    assert MessageLog.objects.get().status == "delivered"
+
+
+def test_refresh__nothing_new(viewer, message):
+    assert said(viewer.post(refresh_url(message))) == [("info", "eTelecom says nothing new of it.")]
+
+
+def test_refresh__no_answer(viewer, message, askable):
+    askable.status = answering(StatusResult(failure=Failure.TIMEOUT))
+
+    [(level, sentence)] = said(viewer.post(refresh_url(message)))
+
+    assert (level, sentence[:23]) == ("warning", "eTelecom gave no answer")
+
+
+def test_refresh__message_that_cannot_be_asked_about(viewer, message):
+    MessageLog.objects.update(provider_message_id="")
+
+    assert said(viewer.post(refresh_url(message))) == [
+        ("error", "The provider gave this message no id to ask by.")
+    ]
+
+
+def test_refresh__account_that_cannot_be_used(viewer, message, settings):
+    settings.ETELECOM = {}
+
+    [(level, sentence)] = said(viewer.post(refresh_url(message)))
+
+    assert level == "error"
+    assert "has no account" in sentence
+
+
+def test_refresh__is_posted(viewer, message, askable):
+    assert viewer.get(refresh_url(message)).status_code == 405
+    assert askable.asked == []
+
+
+def test_refresh__needs_permission(staff_client, message, client):
+    assert staff_client().post(refresh_url(message)).status_code == 403
+    assert client.post(refresh_url(message)).status_code == 302
+
+
+@pytest.mark.parametrize("key", ["0", "x", "999"])
+def test_refresh__of_no_message_is_not_found(viewer, message, key):
+    url = reverse("admin:etelecom_messagelog_refresh", args=[key])
+
+    assert viewer.post(url).status_code == 404
+
+
+def test_refresh__holds_no_transaction_over_the_network(message):
+    for url in (refresh_url(message), reverse(LIST)):
+        assert resolve(url).func._non_atomic_requests == {"default"}
+
+
+# --- Refresh many -------------------------------------------------------------------------------
+
+
+def select(client, *messages):
+    chosen = [message.pk for message in messages]
+    return client.post(reverse(LIST), {"action": "refresh_selected", "_selected_action": chosen})
+
+
+@pytest.fixture
+def other(message, order_template, order_params):
+    return send_message(order_template, PHONE, order_params)
+
+
+def test_refresh_many__asks_about_each(viewer, message, other, askable):
+    askable.tell("success")
+
+    response = select(viewer, message, other)
+
+    assert said(response) == [("success", "eTelecom was asked about 2 messages.")]
+    assert set(MessageLog.objects.values_list("status", flat=True)) == {"delivered"}
+
+
+def test_refresh_many__leaves_out_what_cannot_be_asked(viewer, message, askable):
+    MessageLog.objects.update(provider_message_id="")
+
+    levels = [level for level, _sentence in said(select(viewer, message))]
+
+    assert levels == ["warning"]
+    assert askable.asked == []
+
+
+def test_refresh_many__ends_when_time_runs_out(viewer, message, askable, monkeypatch):
+    monkeypatch.setattr(refresh, "PATIENCE", 0.0)
+
+    select(viewer, message)
+
+    assert askable.asked == []
+
+
+def test_refresh_many__goes_on_after_the_first_batch(viewer, message, other, askable, monkeypatch):
+    monkeypatch.setattr(reports, "CONCURRENT_POLLS", 1)
+
+    select(viewer, message, other)
+
+    assert sorted(askable.asked) == ["ICOMNI1", "ICOMNI2"]
+
+
+def test_refresh_many__too_many_are_refused(viewer, message, askable, monkeypatch):
+    monkeypatch.setattr(refresh, "MOST", 0)
+
+    assert said(select(viewer, message)) == [
+        ("error", "Choose at most 0 messages; nothing was asked.")
+    ]
+    assert askable.asked == []
+
+
+def test_refresh_many__needs_permission(staff_client, message, askable):
+    assert select(staff_client("send_message"), message).status_code == 403
+    assert askable.asked == []
+
+
+# --- Send again ---------------------------------------------------------------------------------
+
+
+def again(message):
+    return f"{send_url(message.template_code)}&resend_of={message.public_id}"
+
+
+def filled_in(message, **changes):
+    params = {f"params.{name}": value for name, value in message.params.items()}
+    return {"to": PHONE, **params, **changes}
+
+
+def test_resend__opens_the_form_as_it_was_filled_in(resender, message):
+    assert again(message).replace("&", "&amp;") in page(resender.get(page_of(message)))
+
+    html = page(resender.get(again(message)))
+
+    assert 'value="0912 345 678"' in html
+    assert 'value="DH-1024"' in html
+    assert "It may have arrived: the customer may get it twice." in html
+
+
+@pytest.mark.parametrize("status", ["undelivered", "rejected", "not_sent"])
+def test_resend__of_what_did_not_arrive_has_no_warning(resender, message, status):
+    MessageLog.objects.update(status=status)
+
+    html = page(resender.get(again(message)))
+
+    assert "This repeats" in html
+    assert "It may have arrived" not in html
+
+
+def test_resend__secret_is_typed_again(resender, askable, otp_template):
+    message = send_message(otp_template, PHONE, {"otp": "937415"})
+
+    html = page(resender.get(again(message)))
+
+    assert "937415" not in html
+    assert "•••" not in html
+
+
+def test_resend__sends_a_linked_message_once(resender, message, askable):
+    RouteRule.objects.create(name="SMS only", channels=["3"])
+    changed = filled_in(message, to="0987654321", route="SMS only")
+    response = resender.post(again(message), {"step": "check", **changed})
+    assert f"resend_of={message.public_id}" in page(response)
+    sealed = {"step": "confirm", "message": response.context["sealed"]}
+
+    first = resender.post(again(message), sealed)
+    second = resender.post(again(message), sealed)
+
+    sent = MessageLog.objects.get(resend_of=message)
+    assert first.url == second.url == page_of(sent)
+    assert (sent.recipient, sent.channels) == ("84987654321", ["3"])
+    assert len(askable.sent) == 2
+
+
+def test_resend__to_be_changed_goes_back_to_the_form(resender, message):
+    response = resender.post(again(message), {"step": "check", **filled_in(message)})
+    sealed = {"step": "change", "message": response.context["sealed"]}
+
+    assert "This repeats" in page(resender.post(again(message), sealed))
+
+
+@pytest.mark.parametrize("missing", ["resend_message", "view_messagelog"])
+def test_resend__needs_permission(staff_client, message, missing):
+    client = staff_client(*(name for name in EVERYTHING if name != missing))
+
+    assert client.get(again(message)).status_code == 403
+
+
+@pytest.mark.parametrize("first", ["nonsense", "00000000-0000-0000-0000-000000000000", ""])
+def test_resend__of_nothing_is_a_new_message(resender, message, first):
+    html = page(resender.get(f"{send_url(message.template_code)}&resend_of={first}"))
+
+    assert "This repeats" not in html
+
+
+def test_resend__by_another_template_is_a_new_message(resender, message, otp_template):
+    html = page(resender.get(f"{send_url('login_otp')}&resend_of={message.public_id}"))
+
+    assert "This repeats" not in html
+
+
+def test_resend__by_a_template_that_is_not_active_offers_others(resender, message):
+    message.template.is_active = False
+    message.template.save()
+
+    assert list(faults(resender.get(again(message)))) == ["template"]

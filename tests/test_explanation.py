@@ -1,0 +1,237 @@
+"""Why didn't they get it? What staff read of a message."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from django_etelecom import events
+from django_etelecom.client.codes import ZNS_ERRORS, ErrorGroup
+from django_etelecom.events import Evidence
+from django_etelecom.explanation import ADVICE_BY_GROUP, WORDS_OF_GROUP, Step, explain
+from django_etelecom.models import MessageLog
+from django_etelecom.models.messages import Reason, Source, Status
+from django_etelecom.services import send_message
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def message(askable, order_template, order_params):
+    """Accepted; its route is ZNS, then SMS."""
+    return send_message(order_template, "0912345678", order_params)
+
+
+def tell(message, status, *, source=Source.POLL, **fields):
+    settled = fields.pop("settled", None)
+    believed = fields.pop("believed", True)
+    evidence = Evidence(source=source, status=status, **fields)
+    events.record(message, evidence, believed=believed, settled=settled)
+
+
+def explained(message):
+    message.refresh_from_db()
+    return explain(message, list(message.events.all()))
+
+
+def in_state(message, **columns):
+    MessageLog.objects.update(**columns)
+    return explained(message)
+
+
+def test_accepted__says_when_it_is_asked_about(message):
+    told = in_state(message, next_poll_at=timezone.now() + timedelta(hours=1))
+
+    assert told.where.startswith("eTelecom took it. Whether it arrived is not known yet.")
+    assert "It is asked about again at" in told.where
+    assert told.advice == ["Ask eTelecom now, or come back later."]
+    assert told.steps == [Step.REFRESH, Step.RESEND]
+    assert (told.story, told.cost) == ([], "")
+
+
+def test_accepted__due_now(message):
+    told = in_state(message, next_poll_at=timezone.now())
+
+    assert "as soon as the worker gets to it" in told.where
+
+
+def test_accepted__no_report_in_time(message):
+    told = in_state(message, next_poll_at=None)
+
+    assert "there was no report in time" in told.where
+    assert told.advice[0].startswith("Call eTelecom")
+
+
+def test_accepted__without_an_id(message):
+    told = in_state(message, provider_message_id="", next_poll_at=None)
+
+    assert "gave it no id" in told.where
+    assert told.steps == [Step.RESEND]
+    assert told.advice[0].startswith("Ask the customer")
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (Status.DELIVERED, "A delivery report says that it arrived; eTelecom has not confirmed"),
+        (Status.UNDELIVERED, "A delivery report says that it failed; eTelecom has not confirmed"),
+        (Status.ACCEPTED, "eTelecom took it."),
+    ],
+)
+def test_accepted__reported_and_not_confirmed(message, status, sentence):
+    tell(message, status, source=Source.WEBHOOK, believed=False)
+
+    assert explained(message).where.startswith(sentence)
+
+
+def test_delivered__names_the_channel_and_the_cost(message):
+    tell(message, Status.DELIVERED, channel="BrandnameSMS", network="3", paid_messages=2)
+
+    told = explained(message)
+
+    assert told.where == "It arrived, by SMS, BrandnameSMS."
+    assert told.story == ["SMS, BrandnameSMS delivered it."]
+    assert told.cost == "2 paid messages, Viettel"
+    assert told.advice == []
+
+
+def test_delivered__by_nobody_knows_what(message):
+    tell(message, Status.DELIVERED, paid_messages=1, network="99")
+
+    told = explained(message)
+
+    assert told.where == "It arrived."
+    assert told.cost == "1 paid message, 99"
+
+
+def test_delivered__by_word_of_a_report(message):
+    tell(message, Status.DELIVERED, source=Source.WEBHOOK, channel="SMS", paid_messages=0)
+
+    told = explained(message)
+
+    assert (
+        told.where
+        == "It arrived, by SMS. A delivery report says so; eTelecom was not asked about it."
+    )
+    assert told.cost == "0 paid messages"
+
+
+def test_undelivered__may_yet_slide(message):
+    tell(message, Status.UNDELIVERED, channel="ZNS", error_code="-118")
+
+    told = explained(message)
+
+    assert told.where.startswith(
+        "It did not arrive by ZNS (Zalo). eTelecom may yet try the next channel. It is asked"
+    )
+    assert told.story[0].startswith("ZNS (Zalo) failed. Error -118: ")
+    assert told.advice == [str(ADVICE_BY_GROUP[ErrorGroup.RECIPIENT])]
+
+
+def test_undelivered__for_good_by_a_code_that_is_not_published(message):
+    tell(message, Status.UNDELIVERED, channel="SMS", error_code="-118")
+
+    told = explained(message)
+
+    assert told.where == "It did not arrive."
+    assert told.story == ["SMS failed. Error -118; its meaning is not published."]
+    assert told.advice == [
+        "Check the number with the customer.",
+        "Call eTelecom, and give them their id of the message.",
+    ]
+
+
+def test_undelivered__without_a_reason_by_the_only_channel(message):
+    MessageLog.objects.update(channels=["2"])
+    message.refresh_from_db()
+    tell(message, Status.UNDELIVERED, channel="")
+
+    told = explained(message)
+
+    assert told.story == ["a channel that eTelecom does not name failed. eTelecom gave no reason."]
+    assert told.advice == ["Send it again by a route with another channel."]
+
+
+@pytest.mark.parametrize("code", sorted(ZNS_ERRORS))
+def test_undelivered__every_published_code_has_words_and_advice(message, code):
+    tell(message, Status.UNDELIVERED, channel="ZNS", error_code=str(code))
+
+    told = explained(message)
+
+    meaning = ZNS_ERRORS[code].meaning or str(WORDS_OF_GROUP[ZNS_ERRORS[code].group])
+    assert told.story == [f"ZNS (Zalo) failed. Error {code}: {meaning}."]
+    assert told.advice
+
+
+def test_story__says_a_thing_once(message):
+    for _ in range(3):
+        tell(message, Status.UNDELIVERED, channel="ZNS", error_code="x")
+
+    assert explained(message).story == ["ZNS (Zalo) failed. Error x; its meaning is not published."]
+
+
+def test_story__question_without_an_answer(message):
+    tell(message, None, reason=Reason.TIMEOUT)
+    tell(message, None, reason=Reason.BAD_ANSWER, provider_detail="idOmniMess not found")
+
+    assert [sentence.rpartition(": ")[2] for sentence in explained(message).story] == [
+        "The provider did not answer in time.",
+        "idOmniMess not found",
+    ]
+
+
+def test_story__id_that_two_messages_share(message):
+    tell(message, Status.DELIVERED, believed=False, is_understood=False, reason=Reason.AMBIGUOUS)
+
+    assert explained(message).story == [
+        "Another message has the same id at eTelecom: the answer counts for none."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "where", "steps"),
+    [
+        ("queued", "It waits to be sent.", []),
+        ("sending", "It is being sent at this moment.", []),
+        ("cancelled", "It was cancelled before it was sent.", [Step.RESEND]),
+    ],
+)
+def test_under_way(message, status, where, steps):
+    told = in_state(message, status=status, provider_message_id="")
+
+    assert (told.where, told.steps) == (where, steps)
+
+
+@pytest.mark.parametrize("reason", [reason.value for reason in Reason][:8])
+def test_rejected__every_refusal_has_advice(message, reason):
+    told = in_state(message, status="rejected", reason=reason, provider_message_id="")
+
+    assert told.where.startswith("eTelecom refused it: nothing went out. ")
+    assert len(told.advice) == 1
+
+
+def test_not_sent__may_be_sent_again(message):
+    told = in_state(message, status="not_sent", reason="expired", provider_message_id="")
+
+    assert told.where.startswith("It was not sent: nothing left this server. It was not worth")
+    assert told.advice == ["Nothing went out, so sending it again cannot send it twice."]
+
+
+def test_cancelled__advice(message):
+    assert in_state(message, status="cancelled").advice == [
+        "Send it again if it is wanted after all."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("provider_message_id", "advice"),
+    [("", 1), ("ICOMNI1", 2)],
+)
+def test_unknown__asks_for_care(message, provider_message_id, advice):
+    told = in_state(
+        message, status="unknown", reason="timeout", provider_message_id=provider_message_id
+    )
+
+    assert told.where == "It is not known whether it went out. The provider did not answer in time."
+    assert len(told.advice) == advice
+    assert told.advice[-1].startswith("Ask the customer before sending it again")
