@@ -122,35 +122,40 @@ def _undelivered(message: MessageLog) -> str:
 
 
 def _channel(name: str) -> str:
-    """Return a channel's name as staff know it, and the provider's where we do not know that."""
+    """Return a channel's name as staff know it, or the provider's where we do not know which."""
     kind = channel_kind(name)
-    if kind is None:
-        return name or _("a channel that eTelecom does not name")
-    label = str(Channel(kind).label)
-    return label if name.casefold() in label.casefold() else f"{label}, {name}"
+    if kind is not None:
+        return str(Channel(kind).label)
+    return name or _("A channel that eTelecom does not name")
 
 
 # --- What happened on the way -------------------------------------------------------------------
 
 
 def _story(events: Sequence[MessageEvent]) -> list[str]:
+    answered = [_told(event) for event in events if event.source != Source.WEBHOOK]
     told = []
     for event in events:
-        if event.reason == Reason.AMBIGUOUS:
-            told.append(
-                _("Another message has the same id at eTelecom: the answer counts for none.")
-            )
-        elif event.status == Status.UNDELIVERED:
-            told.append(
-                _("%(channel)s failed. %(why)s")
-                % {"channel": _channel(event.channel), "why": _why(event)}
-            )
-        elif event.status == Status.DELIVERED:
-            told.append(_("%(channel)s delivered it.") % {"channel": _channel(event.channel)})
-        elif event.source == Source.POLL and not event.status:
-            told.append(_unanswered(event))
+        sentence = _told(event)
+        if sentence and event.source == Source.WEBHOOK and sentence not in answered:
+            sentence = _("A delivery report says: %(sentence)s") % {"sentence": sentence}
+        told.append(sentence)
     # What is said twice is read once.
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(filter(None, told)))
+
+
+def _told(event: MessageEvent) -> str:
+    """Return what an event says of the way; "" where it says nothing of it."""
+    if event.reason == Reason.AMBIGUOUS:
+        return _("Another message has the same id at eTelecom: the answer counts for none.")
+    if event.status == Status.UNDELIVERED:
+        channel = {"channel": _channel(event.channel), "why": _why(event)}
+        return _("%(channel)s failed. %(why)s") % channel
+    if event.status == Status.DELIVERED:
+        return _("%(channel)s delivered it.") % {"channel": _channel(event.channel)}
+    if event.source == Source.POLL and not event.status:
+        return _unanswered(event)
+    return ""
 
 
 def _unanswered(event: MessageEvent) -> str:

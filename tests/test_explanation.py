@@ -89,8 +89,8 @@ def test_delivered__names_the_channel_and_the_cost(message):
 
     told = explained(message)
 
-    assert told.where == "It arrived, by SMS, BrandnameSMS."
-    assert told.story == ["SMS, BrandnameSMS delivered it."]
+    assert told.where == "It arrived, by SMS."
+    assert told.story == ["SMS delivered it."]
     assert told.cost == "2 paid messages, Viettel"
     assert told.advice == []
 
@@ -148,7 +148,7 @@ def test_undelivered__without_a_reason_by_the_only_channel(message):
 
     told = explained(message)
 
-    assert told.story == ["a channel that eTelecom does not name failed. eTelecom gave no reason."]
+    assert told.story == ["A channel that eTelecom does not name failed. eTelecom gave no reason."]
     assert told.advice == ["Send it again by a route with another channel."]
 
 
@@ -168,6 +168,23 @@ def test_story__says_a_thing_once(message):
         tell(message, Status.UNDELIVERED, channel="ZNS", error_code="x")
 
     assert explained(message).story == ["ZNS (Zalo) failed. Error x; its meaning is not published."]
+
+
+def test_story__report_that_nobody_confirmed_is_told_as_one(message):
+    tell(message, Status.DELIVERED, source=Source.WEBHOOK, believed=False, channel="SMS")
+    tell(message, Status.UNDELIVERED, channel="ZNS", error_code="-118")
+
+    told = explained(message).story
+
+    assert told[0] == "A delivery report says: SMS delivered it."
+    assert told[1].startswith("ZNS (Zalo) failed.")
+
+
+def test_story__report_that_was_confirmed_is_told_once(message):
+    tell(message, Status.DELIVERED, source=Source.WEBHOOK, believed=False, channel="BrandnameSMS")
+    tell(message, Status.DELIVERED, channel="SMS")
+
+    assert explained(message).story == ["SMS delivered it."]
 
 
 def test_story__question_without_an_answer(message):

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +12,14 @@ from django.utils import timezone
 
 from django_etelecom import services
 from django_etelecom.exceptions import InvalidMessage
-from django_etelecom.models import MessageLog
-from django_etelecom.models.messages import Reason, Status
+from django_etelecom.explanation import explain
+from django_etelecom.models import MessageEvent, MessageLog
+from django_etelecom.models.messages import Reason, Source, Status
 from django_etelecom.models.routes import channel_names
 from django_etelecom.phone import display
 from django_etelecom.redaction import MASK
 from django_etelecom.simulator import Outcome, Simulator
+from django_etelecom.worker import Worker
 
 from . import one_time_codes, orders
 from .models import Order, Product
@@ -60,6 +63,9 @@ ANSWERS = [
     ),
 ]
 
+PATIENCE = 15.0
+"""Seconds for which a message may be on its way."""
+
 FAULTY: tuple[str, str, dict[str, services.Value]] = (
     "order_confirmation",
     "0123 456 7890",
@@ -76,11 +82,20 @@ FAULTY_FIELDS = [
 
 
 class Demonstration:
-    """Send to the simulator, print the timelines, and note in `faults` what went otherwise."""
+    """Send to the simulator, print the timelines, and note in `faults` what went otherwise.
 
-    def __init__(self, simulator: Simulator, write: Callable[[str], object]) -> None:
+    Args:
+        simulator: runs, and is where messages are sent to.
+        webhook_url: where it is to report to, for the scene of the reports.
+        write: takes each line.
+    """
+
+    def __init__(
+        self, simulator: Simulator, webhook_url: str, write: Callable[[str], object]
+    ) -> None:
         self.faults: list[str] = []
         self._simulator = simulator
+        self._webhook_url = webhook_url
         self._write = write
         self._messages: list[MessageLog] = []
         self._numbers = itertools.count(1)
@@ -94,6 +109,7 @@ class Demonstration:
         self._bad_input()
         self._same_key_twice()
         self._rolled_back()
+        self._slides()
         self._provider_is_down()
         self._count()
 
@@ -141,6 +157,26 @@ class Demonstration:
             self._expect("the rows", rows.count(), 0)
             self._line("no row, no message")
 
+    def _slides(self) -> None:
+        title = "ZNS fails and slides to SMS: reported by webhook, confirmed by a question"
+        with self._scene(title, posts=1):
+            self._simulator.webhook_url = self._webhook_url
+            message = self._placed(Outcome.SLIDES_TO_SMS)
+            ends_at = time.monotonic() + PATIENCE
+            while message.status != Status.DELIVERED and time.monotonic() < ends_at:
+                time.sleep(0.1)
+                Worker().run_once()
+                message.refresh_from_db()
+            self._simulator.webhook_url = None
+            self._show(message)
+            told = explain(message, list(message.events.all()))
+            for sentence in (*told.story, told.where, f"{told.cost}."):
+                self._line(sentence)
+            self._expect("the status", message.status, Status.DELIVERED)
+            self._expect("who told it", message.status_source, Source.POLL)
+            sources = set(message.events.values_list("source", flat=True))
+            self._expect("who said something", sources, set(Source))
+
     def _provider_is_down(self) -> None:
         with self._scene("The provider's server is down: provably nothing was sent", posts=0):
             self._simulator.stop()
@@ -151,7 +187,7 @@ class Demonstration:
     def _count(self) -> None:
         # A message that is `not_sent` was attempted, but no byte of its request left.
         made = [message for message in self._messages if message.status != Status.NOT_SENT]
-        posts = len(self._simulator.receipts)
+        posts = self._posts()
         self._write(
             f"\nThe simulator received {posts} POSTs; {len(made)} of {len(self._messages)} rows "
             "say that one was made."
@@ -161,9 +197,13 @@ class Demonstration:
     @contextlib.contextmanager
     def _scene(self, title: str, *, posts: int) -> Iterator[None]:
         self._write(f"\n{next(self._numbers):>2}. {title}")
-        before = len(self._simulator.receipts)
+        before = self._posts()
         yield
-        self._expect("the number of POSTs", len(self._simulator.receipts) - before, posts)
+        self._expect("the number of POSTs", self._posts() - before, posts)
+
+    def _posts(self) -> int:
+        """Return how many messages the simulator was sent; questions have no template."""
+        return sum(1 for receipt in self._simulator.receipts if receipt.template_code)
 
     def _placed(self, outcome: Outcome) -> MessageLog:
         return self._sent(orders.place(_order(outcome)))
@@ -220,11 +260,12 @@ def _timeline(message: MessageLog) -> Iterator[str]:
         rows.append((message.created_at, "shop", Status.QUEUED.label, "", ""))
     rows.append((message.sent_at, "shop", Status.SENDING.label, "", ""))
     for event in message.events.all():
-        words = f"{event.provider_status} {event.provider_detail}".strip()
+        said = (event.provider_status, event.provider_detail, event.channel, event.error_code)
+        words = " ".join(filter(None, said))
         rows.append(
             (
                 event.created_at,
-                "provider" if event.http_status else "network",
+                _source(event),
                 # What could not be understood has no status.
                 event.get_status_display() or "?",
                 event.reason,
@@ -232,5 +273,13 @@ def _timeline(message: MessageLog) -> Iterator[str]:
             )
         )
     for at, source, status, reason, words in rows:
-        time = timezone.localtime(at).strftime("%H:%M:%S.%f")[:-3]
-        yield f"{time}  {source:<8}  {status:<8}  {reason:<18}  {words}".rstrip()
+        clock = timezone.localtime(at).strftime("%H:%M:%S.%f")[:-3]
+        yield f"{clock}  {source:<8}  {status:<11}  {reason:<15}  {words}".rstrip()
+
+
+def _source(event: MessageEvent) -> str:
+    if event.source == Source.WEBHOOK:
+        return "report"
+    if event.source == Source.POLL:
+        return "answer"
+    return "provider" if event.http_status else "network"

@@ -79,6 +79,7 @@ ETELECOM = {
         ),
     },
     "ENCRYPTION_KEYS": env.list("ETELECOM_ENCRYPTION_KEYS", default=[]),
+    "WEBHOOK_TOKENS": env.list("ETELECOM_WEBHOOK_TOKENS", default=[]),
 }
 
 # What becomes of each message, number masked, on the console.

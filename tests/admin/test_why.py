@@ -50,14 +50,14 @@ def said(response):
 
 
 def test_why__stands_on_the_page(viewer, message, askable):
-    askable.tell("fail", channel="<b>ZNS</b>", error_code="-118")
+    askable.tell("fail", channel="<b>new</b>", error_code="-118")
     viewer.post(refresh_url(message))
 
     html = page(viewer.get(page_of(message)))
 
     assert "What became of it" in html
-    assert "&lt;b&gt;ZNS&lt;/b&gt; failed. Error -118" in html
-    assert "<b>ZNS</b>" not in html
+    assert "&lt;b&gt;new&lt;/b&gt; failed. Error -118" in html
+    assert "<b>new</b>" not in html
     assert "What to do" in html
 
 

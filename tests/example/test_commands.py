@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 import requests
@@ -36,10 +37,14 @@ def test_demo__ends_well_also_when_it_is_run_again(manage):
 
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
-        assert "The simulator received 7 POSTs; 7 of 8 rows say that one was made." in done.stdout
+        assert "The simulator received 8 POSTs; 8 of 9 rows say that one was made." in done.stdout
         assert re.search("rejected +phone_number +-1 PhoneNumber Wrong Format", done.stdout)
         assert re.search("unknown +timeout", done.stdout)
         assert "stored: otp = •••" in done.stdout
+        assert re.search("report +undelivered +FAIL ZNS -118", done.stdout)
+        assert re.search("answer +delivered +SUCCESS SMS", done.stdout)
+        assert "It arrived, by SMS." in done.stdout
+        assert "webhooks/" not in done.stdout
         assert "All as expected." in done.stdout
         assert "tox run -e serve" in done.stdout
 
@@ -97,6 +102,16 @@ def post(session, url, fields):
     return session.post(url, {"csrfmiddlewaretoken": session.cookies["csrftoken"], **fields})
 
 
+def until_delivered(session, url):
+    """Look at a list of messages until one has been delivered, some seconds at most."""
+    ends_at = time.monotonic() + 20
+    while time.monotonic() < ends_at:
+        if 'class="etelecom-badge etelecom-delivered"' in session.get(url).text:
+            return True
+        time.sleep(0.2)
+    return False
+
+
 def test_serve__a_newcomer_orders_logs_in_and_looks_at_the_admin(serve):
     greeting = read_to(serve, "Ctrl-C")
     site = re.search(r"The shop +(\S+)", greeting)[1]
@@ -126,10 +141,17 @@ def test_serve__a_newcomer_orders_logs_in_and_looks_at_the_admin(serve):
             },
         )
         assert "0912 345 678" in messages.text
+        post(
+            session,
+            f"{site}orders/new/",
+            {"product": 1, "quantity": 1, "name": "Lan", "phone": "0900 000 084"},
+        )
+        assert until_delivered(session, f"{site}admin/etelecom/messagelog/?q=0900000084")
 
     serve.send_signal(signal.SIGINT)
     ending, _ = serve.communicate(timeout=20)
     assert "The shop is closed." in ending
+    assert "webhooks/" not in greeting + ending
     assert serve.returncode == 0
 
 

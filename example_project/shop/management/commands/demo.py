@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...demonstration import Demonstration
 from ...seeding import STAFF, give_staff_login, prepare_database
-from ...simulation import simulated_provider
+from ...simulation import listening_site, served, simulated_provider, webhook_url
 
 
 class Command(BaseCommand):
@@ -17,12 +17,13 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # The timelines say what the log would.
-        logging.getLogger("django_etelecom").setLevel(logging.CRITICAL)
         prepare_database()
-        with simulated_provider() as simulator:
+        site = listening_site(0)
+        # The timelines say what the log would; the site's own set-up has just set it afresh.
+        logging.getLogger("django_etelecom").setLevel(logging.CRITICAL)
+        with simulated_provider() as simulator, served(site):
             self.stdout.write(f"Messages to a simulated provider at {simulator.base_url}")
-            demonstration = Demonstration(simulator, self.stdout.write)
+            demonstration = Demonstration(simulator, webhook_url(site), self.stdout.write)
             demonstration.play()
         if demonstration.faults:
             raise CommandError(f"Not as expected: {'; '.join(demonstration.faults)}.")

@@ -5,21 +5,13 @@ import signal
 from contextlib import ExitStack
 from typing import Any, NoReturn
 
-from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.core.servers.basehttp import (
-    ThreadedWSGIServer,
-    WSGIRequestHandler,
-    get_internal_wsgi_application,
-)
 
 from django_etelecom.phone import display
 from django_etelecom.simulator import Outcome, Receipt, Simulator
 
 from ...seeding import STAFF, give_staff_login, prepare_database
-from ...simulation import simulated_provider
-
-HOST = "127.0.0.1"
+from ...simulation import HOST, listening_site, simulated_provider, webhook_url, working
 
 MAGIC = [
     Outcome.ACCEPTED,
@@ -29,6 +21,10 @@ MAGIC = [
     Outcome.SERVER_ERROR,
     Outcome.BAD_JSON,
     Outcome.HANG,
+    Outcome.SLIDES_TO_SMS,
+    Outcome.FAILED_AT_NIGHT,
+    Outcome.FORGED_REPORT,
+    Outcome.NEVER_REPORTED,
 ]
 
 
@@ -64,11 +60,11 @@ class Command(BaseCommand):
             except (OSError, OverflowError) as error:
                 raise _cannot_listen(simulator_port, error, "--simulator-port") from error
             try:
-                # What runserver runs, without its reloader: the simulator lives in this process.
-                site = stack.enter_context(ThreadedWSGIServer((HOST, port), WSGIRequestHandler))
+                site = stack.enter_context(listening_site(port))
             except (OSError, OverflowError) as error:
                 raise _cannot_listen(port, error, "--port") from error
-            site.set_app(StaticFilesHandler(get_internal_wsgi_application()))
+            simulator.webhook_url = webhook_url(site)
+            stack.enter_context(working())
             self._greet(f"http://{HOST}:{site.server_port}/", give_staff_login(), simulator)
             site.serve_forever()
 
@@ -78,7 +74,7 @@ class Command(BaseCommand):
             f"The admin      {site}admin/   user {STAFF}, password {password}",
             f"The provider   {simulator.base_url}/   simulated: nothing leaves this machine",
             "",
-            "What becomes of a message depends on its recipient; any other number is accepted:",
+            "What becomes of a message depends on its recipient; any other of Viet Nam arrives:",
             *(f"    0{outcome.phone_number[2:]}   {outcome.sentence}" for outcome in MAGIC),
             "",
             "Ctrl-C closes the shop. Its requests and messages, as they come:",
@@ -89,6 +85,8 @@ class Command(BaseCommand):
 
     def _tell(self, receipt: Receipt) -> None:
         """Show what the phone would: without it nobody could log in with a one-time code."""
+        if not receipt.template_code:
+            return  # Asked what became of a message.
         sent = {"templatecode": receipt.template_code, "list_param": receipt.list_param}
         # JSON escapes what would move the terminal's cursor.
         self.stdout.write(
