@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import BooleanField, Q, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from .client.codes import channel_kind
@@ -34,6 +35,11 @@ STRENGTH = [
     Status.DELIVERED,
 ]
 """From the weakest evidence to the strongest."""
+
+NOT_IN_INBOX = (
+    f"NOT EXISTS (SELECT 1 FROM {InboxReport._meta.db_table} WHERE provider_message_id = %s)"  # noqa: S608
+)
+"""As `~Exists(…)`, whose compiling takes a tenth of a whole send."""
 
 OPEN = [Status.UNKNOWN, Status.ACCEPTED, Status.UNDELIVERED]
 """What the provider may still say something else of."""
@@ -114,10 +120,10 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
     unreported = Q()
     if result.provider_message_id:
         told["provider_message_id"] = result.provider_message_id
-        inbox = InboxReport.objects.filter(provider_message_id=result.provider_message_id)
-        unreported = Q(~Exists(inbox))
-        if can_be_asked and status in OPEN and settings.poll_after:
-            told["next_poll_at"] = DatabaseNow(after=timedelta(seconds=settings.poll_after[0]))
+        unreported = Q(RawSQL(NOT_IN_INBOX, [result.provider_message_id], BooleanField()))  # noqa: S611
+        schedule = settings.poll_after
+        if can_be_asked and status in OPEN and schedule:
+            told["next_poll_at"] = DatabaseNow(after=timedelta(seconds=schedule[0]))
     row = MessageLog.objects.filter(pk=message.pk)
     movable = row.filter(status__in=movable_to(status))
     waiting = False
@@ -177,7 +183,7 @@ def record(
 def _fold(
     row: QuerySet[MessageLog], message: MessageLog, evidence: Evidence, status: Status
 ) -> int:
-    told = _told(evidence)
+    told = _told(evidence) | _told_of_delivery(evidence)
     if status is Status.DELIVERED or (
         status is Status.UNDELIVERED and not has_next_channel(message.channels, evidence.channel)
     ):
@@ -207,18 +213,24 @@ def has_next_channel(channels: Sequence[str], failed: str) -> bool:
 
 
 def _told(evidence: Evidence) -> dict[str, Any]:
-    """Return the message's columns as the evidence has them."""
+    """Return the columns of a message that every evidence sets."""
     return {
         "status": evidence.status,
         "reason": evidence.reason,
         "status_source": evidence.source,
         "provider_status": evidence.provider_status,
         "provider_detail": evidence.provider_detail,
+        "updated_at": evidence.received_at,
+    }
+
+
+def _told_of_delivery(evidence: Evidence) -> dict[str, Any]:
+    """Return the columns that only later answers and reports set."""
+    return {
         "channel": evidence.channel,
         "error_code": evidence.error_code,
         "network": evidence.network,
         "paid_messages": evidence.paid_messages,
-        "updated_at": evidence.received_at,
     }
 
 
