@@ -99,8 +99,9 @@ def _accepted(message: MessageLog, events: Sequence[MessageEvent]) -> str:
 def _asked_next(when: datetime) -> str:
     if when <= timezone.now():
         return _("It is asked about as soon as the worker gets to it.")
-    at = date_format(timezone.localtime(when), "DATETIME_FORMAT")
-    return _("It is asked about again at %(at)s.") % {"at": at}
+    local = timezone.localtime(when)
+    at = {"day": date_format(local, "DATE_FORMAT"), "time": date_format(local, "H:i")}
+    return _("It is asked about again at %(time)s on %(day)s.") % at
 
 
 def _delivered(message: MessageLog) -> str:
@@ -113,12 +114,18 @@ def _delivered(message: MessageLog) -> str:
 
 
 def _undelivered(message: MessageLog) -> str:
-    if message.next_poll_at is not None and has_next_channel(message.channels, message.channel):
-        failed = _("It did not arrive by %(channel)s. eTelecom may yet try the next channel.") % {
-            "channel": _channel(message.channel)
-        }
-        return f"{failed} {_asked_next(message.next_poll_at)}"
-    return _("It did not arrive.")
+    next_poll_at = _while_it_may_slide(message)
+    if next_poll_at is None:
+        return _("It did not arrive.")
+    failed = _("It did not arrive by %(channel)s. eTelecom may yet try the next channel.") % {
+        "channel": _channel(message.channel)
+    }
+    return f"{failed} {_asked_next(next_poll_at)}"
+
+
+def _while_it_may_slide(message: MessageLog) -> datetime | None:
+    """Return when it is asked about next, while another channel may yet carry it."""
+    return message.next_poll_at if has_next_channel(message.channels, message.channel) else None
 
 
 def _channel(name: str) -> str:
@@ -234,6 +241,8 @@ def _advice(message: MessageLog) -> list[str]:
 
 
 def _after_failure(message: MessageLog) -> list[str]:
+    if _while_it_may_slide(message) is not None:
+        return [_("Nothing yet: eTelecom tries the next channel by itself. Ask it now, or wait.")]
     error = _zns_error(message.channel, message.error_code)
     advice = [str(ADVICE_BY_GROUP[error.group])] if error else []
     if len(message.channels) == 1:

@@ -44,6 +44,7 @@ def test_accepted__says_when_it_is_asked_about(message):
 
     assert told.where.startswith("eTelecom took it. Whether it arrived is not known yet.")
     assert "It is asked about again at" in told.where
+    assert not told.where.endswith("..")
     assert told.advice == ["Ask eTelecom now, or come back later."]
     assert told.steps == [Step.REFRESH, Step.RESEND]
     assert (told.story, told.cost) == ([], "")
@@ -125,6 +126,15 @@ def test_undelivered__may_yet_slide(message):
         "It did not arrive by ZNS (Zalo). eTelecom may yet try the next channel. It is asked"
     )
     assert told.story[0].startswith("ZNS (Zalo) failed. Error -118: ")
+    assert told.advice[0].startswith("Nothing yet: eTelecom tries the next channel by itself.")
+
+
+def test_undelivered__not_asked_about_any_more(message):
+    tell(message, Status.UNDELIVERED, channel="ZNS", error_code="-118")
+
+    told = in_state(message, next_poll_at=None)
+
+    assert told.where == "It did not arrive."
     assert told.advice == [str(ADVICE_BY_GROUP[ErrorGroup.RECIPIENT])]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,7 @@ from ..models.messages import Status
 from ..models.routes import channel_names
 from ..models.templates import TemplatePlan
 from ..redaction import MASK
+from ..schema import Kind
 from ..sealing import SealBroken, key_digest, seal, unseal
 from ..services import MessageCheck, check_message, resend_message, send_message
 from ..transactions import non_atomic
@@ -49,6 +51,8 @@ from .rendering import filled_text
 PURPOSE = "admin send"
 
 CERTAINLY_NOT_ARRIVED = (Status.REJECTED, Status.NOT_SENT, Status.CANCELLED, Status.UNDELIVERED)
+
+_DAY = re.compile("([0-9]{2})/([0-9]{2})/([0-9]{4})")
 
 CONFIRM_WITHIN = 15 * 60
 """Seconds."""
@@ -142,7 +146,7 @@ class SendMessageView(View):
         first, plan = self._first, _plan(code)
         if first is None or plan is None:
             return self._form_page(code)
-        return self._form_page(code, MessageForm(plan, initial=_typed_of(first)))
+        return self._form_page(code, MessageForm(plan, initial=_typed_of(first, plan)))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         step = request.POST.get("step")
@@ -317,9 +321,14 @@ class SendMessageView(View):
         )
 
 
-def _typed_of(message: MessageLog) -> dict[str, str]:
+def _typed_of(message: MessageLog, plan: TemplatePlan) -> dict[str, str]:
     """Return what the form held when the message was sent, but for its secrets."""
     kept = {PREFIX + name: value for name, value in message.params.items() if value != MASK}
+    for parameter in plan.schema.parameters:
+        day = _DAY.fullmatch(kept.get(PREFIX + parameter.name, ""))
+        if parameter.kind == Kind.DATE and day:
+            # As a browser's field for a date takes it.
+            kept[PREFIX + parameter.name] = "-".join(reversed(day.groups()))
     to = phone.display(message.recipient)
     return {**kept, "to": to, "route": message.requested_route}
 

@@ -231,6 +231,7 @@ def test_resend__opens_the_form_as_it_was_filled_in(resender, message):
 
     assert 'value="0912 345 678"' in html
     assert 'value="DH-1024"' in html
+    assert 'value="2026-12-24"' in html
     assert "It may have arrived: the customer may get it twice." in html
 
 
