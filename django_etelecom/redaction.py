@@ -49,9 +49,11 @@ _WIRE_PAIR = re.compile(
 )
 
 # The echo of our parameters, also as the provider's documentation prints it: an object in quotes
-# whose own quotes are not escaped, up to the quote that closes it or to the end of a cut text.
+# whose own quotes are not escaped. A value may look like its end, so what counts is the last end
+# that there is; what has none is cut off, and is an echo to the end of the text.
 _ECHO = re.compile(
-    r'(list_?param\\?["\']?\s*[:=]\s*)(?:\\?"\s*\{.*?\}\s*\\?"|\{[^{}]*\}|\\?"\s*\{.*|\{.*)',
+    r'(list_?param\\?["\']?\s*[:=]\s*)'
+    r'(?:\\?"\s*\{.*\}\s*\\?"(?=\s*[,}])|\{[^{}"]*(?:"[^"]*"[^{}"]*)*\}(?=\s*[,}])|\\?"\s*\{.*|\{.*)',
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -162,6 +162,32 @@ def test_redact__echo_in_broken_json_goes_without_knowing_the_secret(body):
     assert OTP not in redact(body, [])
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        'canary"}","status":"SUCCESS","x":"\\',
+        'a"},"x":"canary',
+        'a}","canary',
+        "a},canary",
+        "}canary",
+    ],
+)
+def test_redact__value_that_looks_like_the_end_of_the_echo_hides_nothing_behind_it(value):
+    printed = '{"list_param":"{"otp":"%s"}","createdatetime":"21/05/2021","status":"FAIL"}' % value
+
+    shown = redact(printed, [])
+
+    assert "canary" not in shown
+    assert shown.endswith('"createdatetime":"21/05/2021","status":"FAIL"}')
+
+
+@pytest.mark.parametrize("value", ["a}canary", "a},canary", "{canary", "a", "a}}canary"])
+def test_redact__braces_in_an_echo_that_is_no_text_hide_nothing(value):
+    broken = '{"list_param":{"otp":"%s"},"status":"FAIL",}' % value
+
+    assert "canary" not in redact(broken, [])
+
+
 def test_redact__short_secret_in_broken_json():
     assert redact('{"status":"1", "pin":"1", x', ["1"]) == f'{{"status":"1", "pin":"{MASK}", x'
 

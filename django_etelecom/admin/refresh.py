@@ -66,9 +66,9 @@ def _refresh(request: HttpRequest, message: MessageLog) -> None:
         return
     answer = message.events.last()
     if answer is None or not answer.status:
-        messages.warning(request, _("eTelecom gave no answer that says what became of it."))
+        messages.warning(request, _("The provider gave no answer that says what became of it."))
     elif message.status == before:
-        messages.info(request, _("eTelecom says nothing new of it."))
+        messages.info(request, _("The provider says nothing new of it."))
     else:
         status = message.get_status_display()
         messages.success(request, _("The message is %(status)s now.") % {"status": status})
@@ -84,13 +84,15 @@ def refresh_many(request: HttpRequest, queryset: QuerySet[MessageLog]) -> None:
     asked = reports.refresh_many(selected, patience=PATIENCE)
     if asked:
         sentence = ngettext(
-            "eTelecom was asked about %(count)d message.",
-            "eTelecom was asked about %(count)d messages.",
+            "The provider was asked about %(count)d message.",
+            "The provider was asked about %(count)d messages.",
             asked,
         )
         messages.success(request, sentence % {"count": asked})
     if asked < len(selected):
         messages.warning(
             request,
-            _("The others have no id at eTelecom, their account cannot be used, or time ran out."),
+            _(
+                "The others have no id of the provider's, their account cannot be used, or time ran out."
+            ),
         )

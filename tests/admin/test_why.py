@@ -101,7 +101,9 @@ def test_refresh__moves_the_message_and_says_so(viewer, message, askable):
 
 
 def test_refresh__nothing_new(viewer, message):
-    assert said(viewer.post(refresh_url(message))) == [("info", "eTelecom says nothing new of it.")]
+    assert said(viewer.post(refresh_url(message))) == [
+        ("info", "The provider says nothing new of it.")
+    ]
 
 
 def test_refresh__no_answer(viewer, message, askable):
@@ -109,7 +111,7 @@ def test_refresh__no_answer(viewer, message, askable):
 
     [(level, sentence)] = said(viewer.post(refresh_url(message)))
 
-    assert (level, sentence[:23]) == ("warning", "eTelecom gave no answer")
+    assert (level, sentence[:27]) == ("warning", "The provider gave no answer")
 
 
 def test_refresh__message_that_cannot_be_asked_about(viewer, message):
@@ -169,7 +171,7 @@ def test_refresh_many__asks_about_each(viewer, message, other, askable):
 
     response = select(viewer, message, other)
 
-    assert said(response) == [("success", "eTelecom was asked about 2 messages.")]
+    assert said(response) == [("success", "The provider was asked about 2 messages.")]
     assert set(MessageLog.objects.values_list("status", flat=True)) == {"delivered"}
 
 
