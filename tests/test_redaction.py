@@ -173,17 +173,16 @@ def test_redact__echo_in_broken_json_goes_without_knowing_the_secret(body):
     ],
 )
 def test_redact__value_that_looks_like_the_end_of_the_echo_hides_nothing_behind_it(value):
-    printed = '{"list_param":"{"otp":"%s"}","createdatetime":"21/05/2021","status":"FAIL"}' % value
+    rest = ',"createdatetime":"21/05/2021","status":"FAIL"}'
 
-    shown = redact(printed, [])
+    shown = redact('{"list_param":"{"otp":"' + value + '"}"' + rest, [])
 
-    assert "canary" not in shown
-    assert shown.endswith('"createdatetime":"21/05/2021","status":"FAIL"}')
+    assert shown == '{"list_param":"•••"' + rest
 
 
 @pytest.mark.parametrize("value", ["a}canary", "a},canary", "{canary", "a", "a}}canary"])
 def test_redact__braces_in_an_echo_that_is_no_text_hide_nothing(value):
-    broken = '{"list_param":{"otp":"%s"},"status":"FAIL",}' % value
+    broken = '{"list_param":{"otp":"' + value + '"},"status":"FAIL",}'
 
     assert "canary" not in redact(broken, [])
 

@@ -92,7 +92,5 @@ def refresh_many(request: HttpRequest, queryset: QuerySet[MessageLog]) -> None:
     if asked < len(selected):
         messages.warning(
             request,
-            _(
-                "The others have no id of the provider's, their account cannot be used, or time ran out."
-            ),
+            _("The others have no id to ask by, their account cannot be used, or time ran out."),
         )
