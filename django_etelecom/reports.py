@@ -15,7 +15,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, When
+from django.db.models import Case, Exists, F, OuterRef, Q, When
 from django.utils import timezone
 
 from . import events
@@ -28,7 +28,7 @@ from .client.status import Report, StatusResult
 from .conf import Account, settings
 from .events import OPEN, Evidence
 from .lifecycle import lease
-from .models import InboxReport, MessageLog
+from .models import InboxReport, MessageEvent, MessageLog
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Source, Status
 from .redaction import clean_text, mask_text, redact
@@ -227,10 +227,8 @@ def polling_threads() -> ThreadPoolExecutor:
 def record_answer(message: MessageLog, evidence: Evidence, *, settled: Poll | None = None) -> None:
     """Record the answer to a question; `settled` is the claim under which it was asked."""
     believed = True
-    namesakes = MessageLog.objects.using(MessageLog.database()).filter(
-        provider_message_id=message.provider_message_id
-    )
-    if evidence.status is not None and namesakes.exclude(pk=message.pk).exists():
+    namesakes = _messages_of(message.provider_message_id)
+    if evidence.status is not None and any(other.pk != message.pk for other in namesakes):
         believed = False
         evidence = _ambiguous(evidence)
     freed: dict[str, Any] = {}
@@ -259,16 +257,19 @@ def keep(report: Report) -> bool:
     )
 
 
+def _messages_of(provider_message_id: str) -> list[MessageLog]:
+    rows = MessageLog.objects.using(MessageLog.database())
+    found = rows.filter(provider_message_id=provider_message_id)[:MAX_NAMESAKES]
+    # MariaDB finds `icomni1` for `ICOMNI1`.
+    return [message for message in found if message.provider_message_id == provider_message_id]
+
+
 def _keep(evidence: Evidence) -> bool:
-    reports = Count("events", filter=Q(events__source=Source.WEBHOOK))
-    messages = list(
-        MessageLog.objects.using(MessageLog.database())
-        .filter(provider_message_id=evidence.provider_message_id)
-        .annotate(reports=reports)[:MAX_NAMESAKES]
-    )
+    messages = _messages_of(evidence.provider_message_id)
     if not messages:
         return _keep_in_inbox(evidence)
-    if any(message.reports >= MAX_REPORTS for message in messages):
+    earlier = MessageEvent.objects.using(MessageLog.database()).filter(source=Source.WEBHOOK)
+    if any(earlier.filter(message=message).count() >= MAX_REPORTS for message in messages):
         logger.warning("Message %s has too many reports; one was dropped.", messages[0].public_id)
         return False
     if len(messages) > 1:
@@ -317,6 +318,8 @@ def match_inbox() -> int:
     namesakes = MessageLog.objects.filter(provider_message_id=OuterRef("provider_message_id"))
     matched = 0
     for report in inbox.filter(Exists(namesakes)).order_by("pk"):
+        if not _messages_of(report.provider_message_id):
+            continue
         with transaction.atomic(using=MessageLog.database()):
             # Of two processes that found it, one deletes it.
             taken, _by_model = inbox.filter(pk=report.pk).delete()

@@ -17,7 +17,7 @@ from django_etelecom.client.status import Report, StatusResult
 from django_etelecom.exceptions import InvalidMessage
 from django_etelecom.models import InboxReport, MessageEvent, MessageLog, RouteRule
 from django_etelecom.services import refresh_status, send_message
-from django_etelecom.worker import Worker
+from django_etelecom.worker import Tally, Worker
 from tests.backends import answering
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -642,6 +642,25 @@ def test_inbox__taken_by_another_process_is_left(sent, askable, monkeypatch):
 
     assert reports.match_inbox() == 0
     assert not message.events.filter(source="webhook").exists()
+
+
+@pytest.mark.parametrize("other", ["icomni1", "ICOMNI1 ", "ÍCOMNI1"])
+def test_inbox__report_of_an_id_that_only_looks_the_same_waits(sent, askable, other):
+    message = sent()
+
+    assert reports.keep(Report(provider_message_id=other, status=ReportedStatus.SUCCESS))
+
+    assert work() == Tally()
+    assert InboxReport.objects.get().provider_message_id == other
+    assert not message.events.filter(source="webhook").exists()
+
+
+def test_poll__id_that_only_looks_the_same_is_another_messages(sent, askable):
+    first, second = sent(), sent()
+    MessageLog.objects.filter(pk=second.pk).update(provider_message_id="icomni1")
+    askable.tell("success")
+
+    assert refresh_status(first).status == "delivered"
 
 
 def test_inbox__is_bounded_in_number(sent, askable, monkeypatch, caplog):
