@@ -104,7 +104,7 @@ class MessageLog(models.Model):
     )
     template_code = models.CharField(_("template code"), max_length=100)
     account = models.CharField(_("account"), max_length=50)
-    recipient = models.CharField(_("recipient"), max_length=20, db_index=True)
+    recipient = models.CharField(_("recipient"), max_length=20)
     params = models.JSONField(
         _("parameters"), default=dict, help_text=_("As they went over the wire, secrets masked.")
     )
@@ -122,9 +122,7 @@ class MessageLog(models.Model):
         blank=True,
         help_text=_("Which way the status came; empty: the provider said nothing yet."),
     )
-    provider_message_id = models.CharField(
-        _("provider's id"), max_length=100, blank=True, db_index=True
-    )
+    provider_message_id = models.CharField(_("provider's id"), max_length=100, blank=True)
     provider_status = models.CharField(_("provider's status"), max_length=50, blank=True)
     provider_detail = models.CharField(_("provider's words"), max_length=500, blank=True)
     channel = models.CharField(
@@ -181,7 +179,10 @@ class MessageLog(models.Model):
             ("send_message", _("Can send messages")),
             ("resend_message", _("Can send messages again")),
         ]
+        # Not `db_index`, by which PostgreSQL keeps a second index for LIKE that nothing asks.
         indexes = [
+            models.Index(fields=["recipient"], name="etelecom_message_recipient"),
+            models.Index(fields=["provider_message_id"], name="etelecom_message_provider_id"),
             models.Index(fields=["status", "lease_expires_at"], name="etelecom_message_lease"),
             models.Index(fields=["next_poll_at"], name="etelecom_message_poll"),
         ]
@@ -283,7 +284,7 @@ class InboxReport(models.Model):
     The table is bounded in number (`reports.INBOX_SIZE`) and age (`reports.INBOX_AGE`).
     """
 
-    provider_message_id = models.CharField(max_length=100, db_index=True)
+    provider_message_id = models.CharField(max_length=100)
     status = models.CharField(max_length=20, blank=True)
     provider_status = models.CharField(max_length=50, blank=True)
     channel = models.CharField(max_length=50, blank=True)
@@ -298,6 +299,7 @@ class InboxReport(models.Model):
         verbose_name_plural = _("unmatched reports")
         ordering = ["pk"]
         default_permissions = ()
+        indexes = [models.Index(fields=["provider_message_id"], name="etelecom_inbox_provider_id")]
 
     def __str__(self) -> str:
         return self.provider_message_id

@@ -1,0 +1,286 @@
+"""Delivery reports a second: the app's webhook against django-anymail's Postmark tracking view.
+
+Both run under gunicorn with two workers of four threads, on one PostgreSQL database with kept
+connections, and do the same work on it: find the message by the provider's id, append an event,
+move the message. anymail's view does it in a receiver of its signal, as a careful developer writes
+one. Ours is measured twice. `kept` is the default: the report becomes an event and brings the question forward
+by which the worker confirms it. `believed` is CONFIRM_REPORTS off: it also moves the status.
+
+Every report is the first one of its message. Needs gunicorn and django-anymail beside the test
+group; ends by itself.
+
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/webhook_throughput.py
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+TOKEN = "a-token-of-the-benchmark"
+CLIENTS = 4
+DATABASE = "etelecom_webhook_benchmark"
+
+SIDES = {
+    "anymail": {"path": "/anymail/postmark/tracking/", "confirms": "1"},
+    "kept": {"path": f"/etelecom/webhooks/{TOKEN}/", "confirms": "1"},
+    "believed": {"path": f"/etelecom/webhooks/{TOKEN}/", "confirms": ""},
+}
+
+
+def set_up():
+    import django
+    import environ
+    from django.conf import settings
+
+    database = environ.Env().db("DATABASE_URL")
+    settings.configure(
+        SECRET_KEY="benchmark",
+        USE_TZ=True,
+        ALLOWED_HOSTS=["127.0.0.1"],
+        ROOT_URLCONF="webhook_throughput_urls",
+        INSTALLED_APPS=[
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "django.contrib.sessions",
+            "anymail",
+            "django_etelecom",
+        ],
+        # As startproject writes them.
+        MIDDLEWARE=[
+            "django.middleware.security.SecurityMiddleware",
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.middleware.common.CommonMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "django.middleware.clickjacking.XFrameOptionsMiddleware",
+        ],
+        DATABASES={"default": {**database, "CONN_MAX_AGE": 600}},
+        ANYMAIL={"WEBHOOK_SECRET": "user:password"},
+        ETELECOM={
+            "ACCOUNTS": {"default": {"USERNAME": "u", "PASSWORD": "p"}},
+            "WEBHOOK_TOKENS": [TOKEN],
+            "CONFIRM_REPORTS": bool(os.environ.get("CONFIRMS")),
+        },
+    )
+    django.setup()
+
+
+def application():
+    """Return the WSGI application of a gunicorn worker."""
+    set_up()
+    from anymail.signals import tracking
+    from django.core.wsgi import get_wsgi_application
+    from django.db import transaction
+    from django.utils import timezone
+
+    from django_etelecom.models import MessageEvent, MessageLog
+
+    def by_hand(sender, event, esp_name, **kwargs):
+        with transaction.atomic():
+            message = MessageLog.objects.select_for_update().get(
+                provider_message_id=event.message_id
+            )
+            MessageEvent.objects.create(
+                message=message,
+                source="webhook",
+                status="delivered",
+                provider_status=event.event_type,
+                channel="SMS",
+                payload=json.dumps(event.esp_event),
+            )
+            message.status = "delivered"
+            message.channel = "SMS"
+            message.updated_at = timezone.now()
+            message.save(update_fields=["status", "channel", "updated_at"])
+
+    tracking.connect(by_hand, weak=False)
+    return get_wsgi_application()
+
+
+def report(side, number):
+    """Return the request of one report, to the letter."""
+    if side == "anymail":
+        body = {
+            "RecordType": "Delivery",
+            "MessageID": message_id(side, number),
+            "Recipient": "lan@example.com",
+            "DeliveredAt": "2026-11-23T14:00:00Z",
+            "Details": "Test",
+            "Tag": "order",
+        }
+        extra = "Authorization: Basic dXNlcjpwYXNzd29yZA==\r\n"
+    else:
+        body = {
+            "IdOmniMess": message_id(side, number),
+            "Status": "SUCCESS",
+            "Channel": "BrandnameSMS",
+            "ErrorCode": "",
+            "MtCount": 1,
+            "TelcoId": 3,
+            "IsCharged": "True",
+        }
+        extra = ""
+    content = json.dumps(body)
+    return (
+        f"POST {SIDES[side]['path']} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n{extra}"
+        f"\r\n{content}"
+    ).encode()
+
+
+def message_id(side, number):
+    return f"ICOMNI-{side}-{number:08}"
+
+
+def seed(count):
+    from django_etelecom.models import MessageLog, MessageTemplate
+
+    template = MessageTemplate.objects.create(code="order")
+    for side in SIDES:
+        MessageLog.objects.bulk_create(
+            [
+                MessageLog(
+                    template=template,
+                    template_code="order",
+                    account="default",
+                    recipient="84912345678",
+                    channels=["1", "3"],
+                    status="accepted",
+                    provider_message_id=message_id(side, number),
+                )
+                for number in range(count)
+            ],
+            batch_size=1000,
+        )
+
+
+def post(port, requests, answered):
+    """Post requests one after the other, and tell how many were answered 200."""
+    good = 0
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        answers = connection.makefile("rb")
+        for request in requests:
+            connection.sendall(request)
+            good += answers.readline().startswith(b"HTTP/1.1 200")
+            length = 0
+            while (line := answers.readline()) != b"\r\n":
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            answers.read(length)
+    answered.put(good)
+
+
+def rate(side, port, numbers):
+    """Return the reports a second that were answered."""
+    answered = multiprocessing.Queue()
+    shares = [[report(side, number) for number in numbers[at::CLIENTS]] for at in range(CLIENTS)]
+    clients = [
+        multiprocessing.Process(target=post, args=(port, share, answered)) for share in shares
+    ]
+    began = time.perf_counter()
+    for client in clients:
+        client.start()
+    good = sum(answered.get(timeout=300) for _ in clients)
+    taken = time.perf_counter() - began
+    for client in clients:
+        client.join()
+    if good != len(numbers):
+        raise SystemExit(f"{side}: only {good} of {len(numbers)} reports were answered 200")
+    return good / taken
+
+
+def start(side):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "--workers=2", f"--bind=127.0.0.1:{port}"),
+            # Threads, for the plain worker keeps no connection.
+            *("--worker-class=gthread", "--threads=4", "--keep-alive=30"),
+            *("--log-level=warning", "webhook_throughput:application()"),
+        ],
+        cwd=HERE,
+        env={**os.environ, "CONFIRMS": SIDES[side]["confirms"]},
+    )
+    ends_at = time.monotonic() + 30
+    while time.monotonic() < ends_at:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return server, port
+    raise SystemExit(f"{side}: gunicorn does not listen")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--count", type=int, default=600, help="reports a round and side")
+    options = parser.parse_args()
+    set_up()
+
+    import django
+    from django.db import connection
+    from django.test.utils import setup_databases, teardown_databases
+
+    connection.settings_dict["TEST"]["NAME"] = DATABASE
+    databases = setup_databases(verbosity=0, interactive=False)
+    base, _, _name = os.environ["DATABASE_URL"].rpartition("/")
+    os.environ["DATABASE_URL"] = f"{base}/{DATABASE}"
+    servers = {}
+    try:
+        seed((options.rounds + 1) * options.count)
+        servers = {side: start(side) for side in SIDES}
+        rates = {side: [] for side in SIDES}
+        for turn in range(options.rounds + 1):
+            numbers = range(turn * options.count, (turn + 1) * options.count)
+            order = list(SIDES) if turn % 2 else list(reversed(SIDES))
+            for side in order:
+                measured = rate(side, servers[side][1], numbers)
+                # The first one warms up.
+                if turn:
+                    rates[side].append(measured)
+        print(
+            f"{connection.vendor}, Django {django.get_version()}, Python "
+            f"{platform.python_version()}, {options.rounds} rounds of {options.count}"
+        )
+        print(f"{'reports/s':12}{'median':>10}{'min':>10}{'max':>10}{'ratio':>10}{'':>18}")
+        for side, measured in rates.items():
+            row = "".join(
+                f"{value:>10.0f}"
+                for value in (statistics.median(measured), min(measured), max(measured))
+            )
+            ratios = [
+                ours / theirs for ours, theirs in zip(measured, rates["anymail"], strict=True)
+            ]
+            median = statistics.median(ratios)
+            print(f"{side:12}{row}{median:>9.2f}x  ({min(ratios):.2f}x-{max(ratios):.2f}x)")
+    finally:
+        for server, _port in servers.values():
+            server.terminate()
+            server.wait()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = %s AND pid <> pg_backend_pid()",
+                [DATABASE],
+            )
+        teardown_databases(databases, verbosity=0)
+
+
+if __name__ == "__main__":
+    main()
