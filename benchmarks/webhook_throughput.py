@@ -3,11 +3,12 @@
 Both run under gunicorn with two workers of four threads, on one PostgreSQL database with kept
 connections, and do the same work on it: find the message by the provider's id, append an event,
 move the message. anymail's view does it in a receiver of its signal, as a careful developer writes
-one. Ours is measured twice. `kept` is the default: the report becomes an event and brings the question forward
-by which the worker confirms it. `believed` is CONFIRM_REPORTS off: it also moves the status.
+one. Ours is measured twice. `kept` is the default: the report becomes an event and brings forward
+the question by which the worker confirms it. `believed` is CONFIRM_REPORTS off: it also moves the
+status.
 
-Every report is the first one of its message. Needs gunicorn and django-anymail beside the test
-group; ends by itself.
+Every report is the first one of its message. Needs the dependency group
+`benchmark`, and ends by itself.
 
     DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/webhook_throughput.py
 """
