@@ -383,11 +383,13 @@ def test_delivery__redirect_is_not_followed(reporting, receiver):
 
 
 def test_delivery__to_a_closed_port_says_why():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with Simulator(webhook_url=f"http://127.0.0.1:{port}/", report_seconds=0) as simulator:
-        send(simulator)
-        wait_until(lambda: simulator.webhooks)
+    # Taken, so that nobody else gets it meanwhile, and not listening.
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        with Simulator(webhook_url=url, report_seconds=0) as simulator:
+            send(simulator)
+            wait_until(lambda: simulator.webhooks)
 
     [delivery] = simulator.webhooks
     assert delivery.http_status is None
