@@ -3,9 +3,9 @@
 Both run under gunicorn with two workers of four threads, on one PostgreSQL database with kept
 connections, and do the same work on it: find the message by the provider's id, append an event,
 move the message. anymail's view does it in a receiver of its signal, as a careful developer writes
-one. Ours is measured twice. `kept` is the default: the report becomes an event and brings forward
-the question by which the worker confirms it. `believed` is CONFIRM_REPORTS off: it also moves the
-status.
+one. Ours is measured twice. `kept` is the default: the report becomes an event, and the message is
+noted for the worker, which asks about it. `believed` is CONFIRM_REPORTS off: the report moves the
+status at once.
 
 Every report is the first one of its message. Needs the dependency group
 `benchmark`, and ends by itself.

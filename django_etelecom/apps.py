@@ -1,6 +1,7 @@
 """The app's entry in INSTALLED_APPS."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,5 +12,8 @@ class EtelecomConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Registers the system checks; at import time the settings are not ready.
+        # Registers the system checks; at import time neither settings nor models are ready.
         from . import checks  # noqa: F401
+        from .models import functions
+
+        post_migrate.connect(functions.create_functions, sender=self)

@@ -1,8 +1,8 @@
 """What the provider says later: the answer to a question of ours, or a report of its own.
 
-A report is a hint. It is kept as an event at once, and where `CONFIRM_REPORTS` is on it brings the
-question forward by which the worker has it confirmed; only the answer moves the message. Reports
-belong to a message by the provider's id alone.
+A report is a hint. It is kept as an event at once, and where `CONFIRM_REPORTS` is on the
+worker asks about its message at once; only the answer moves the message. Reports belong to a
+message by the provider's id alone.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, When
 from django.utils import timezone
 
@@ -28,7 +28,7 @@ from .client.status import Report, StatusResult
 from .conf import Account, settings
 from .events import OPEN, Evidence
 from .lifecycle import lease
-from .models import InboxReport, MessageEvent, MessageLog
+from .models import InboxReport, MessageEvent, MessageLog, ReportedMessage, functions
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Source, Status
 from .redaction import clean_text, mask_text, redact
@@ -65,6 +65,9 @@ REPORTED = [
 
 MAX_NAMESAKES = 10
 """Messages of one id of the provider's that are told that they share it."""
+
+BATCH = 500
+"""Messages that are brought forward at once."""
 
 CONCURRENT_POLLS = 8
 """Questions in flight at once; each may take its account's TIMEOUT."""
@@ -265,32 +268,36 @@ def _messages_of(provider_message_id: str) -> list[MessageLog]:
 
 
 def _keep(evidence: Evidence) -> bool:
-    if settings.confirms_reports and connections[MessageLog.database()].vendor == "postgresql":
-        return _keep_in_one_statement(evidence) or _not_kept(evidence)
+    """Keep what is about one message by PostgreSQL's function else step by step."""
+    database = MessageLog.database()
+    if settings.confirms_reports and functions.has_functions(database):
+        told = {name: getattr(evidence, name) for name in [*REPORTED, "received_at"]}
+        ends = evidence.status in ENDS
+        told |= {"status": evidence.status or "", "ends": ends, "max_reports": MAX_REPORTS}
+        if functions.keep_report(database, told):
+            return True
+    return _keep_step_by_step(evidence)
+
+
+def _keep_step_by_step(evidence: Evidence) -> bool:
     messages = _messages_of(evidence.provider_message_id)
     if not messages:
         return _keep_in_inbox(evidence)
     earlier = MessageEvent.objects.using(MessageLog.database()).filter(source=Source.WEBHOOK)
-    if any(earlier.filter(message=message).count() >= MAX_REPORTS for message in messages):
-        return _not_kept(evidence)
+    for message in messages:
+        if earlier.filter(message=message).count() >= MAX_REPORTS:
+            logger.warning("Message %s has too many reports; one was dropped.", message.public_id)
+            return False
     if len(messages) > 1:
         evidence = _ambiguous(evidence)
     believed = len(messages) == 1 and not settings.confirms_reports
-    # What would end a message is asked about at once.
-    asks = len(messages) == 1 and not believed and evidence.status in ENDS
-    for message in messages:
-        events.record(
-            message,
-            evidence,
-            believed=believed,
-            settled={"next_poll_at": _at_once()} if asks else None,
-        )
+    with transaction.atomic(using=MessageLog.database(), savepoint=False):
+        for message in messages:
+            events.record(message, evidence, believed=believed)
+        if len(messages) == 1 and not believed and evidence.status in ENDS:
+            reported = ReportedMessage(message=messages[0])
+            ReportedMessage.objects.bulk_create([reported], ignore_conflicts=True)
     return True
-
-
-def _at_once() -> Case:
-    is_later = Q(next_poll_at=None) | Q(next_poll_at__gt=DatabaseNow())
-    return Case(When(is_later, status__in=OPEN, then=DatabaseNow()), default=F("next_poll_at"))
 
 
 def _ambiguous(evidence: Evidence) -> Evidence:
@@ -300,7 +307,8 @@ def _ambiguous(evidence: Evidence) -> Evidence:
 def _keep_in_inbox(evidence: Evidence) -> bool:
     inbox = InboxReport.objects.using(MessageLog.database())
     if inbox.count() >= INBOX_SIZE:
-        return _not_kept(evidence)
+        logger.warning("The inbox of delivery reports is full; a report was dropped.")
+        return False
     inbox.create(
         status=evidence.status or "",
         created_at=evidence.received_at,
@@ -309,80 +317,18 @@ def _keep_in_inbox(evidence: Evidence) -> bool:
     return True
 
 
-def _not_kept(evidence: Evidence) -> bool:
-    messages = _messages_of(evidence.provider_message_id)
-    if messages:
-        logger.warning("Message %s has too many reports; one was dropped.", messages[0].public_id)
-    else:
-        logger.warning("The inbox of delivery reports is full; a report was dropped.")
-    return False
-
-
-_KEEP_IN_ONE_STATEMENT = f"""
-WITH messages AS MATERIALIZED (
-    SELECT id FROM {MessageLog._meta.db_table}
-    WHERE provider_message_id = %(provider_message_id)s LIMIT {MAX_NAMESAKES}
-),
-found AS MATERIALIZED (SELECT count(*) AS number FROM messages),
-event AS (
-    INSERT INTO {MessageEvent._meta.db_table} (
-        message_id, source, status, reason, provider_status, provider_detail, channel, error_code,
-        failure_detail, payload, created_at
-    )
-    SELECT
-        messages.id, '{Source.WEBHOOK}',
-        CASE number WHEN 1 THEN %(status)s ELSE '' END,
-        CASE number WHEN 1 THEN '' ELSE '{Reason.AMBIGUOUS}' END,
-        %(provider_status)s, '', %(channel)s, %(error_code)s,
-        '', %(payload)s, %(received_at)s::timestamptz
-    FROM messages, found
-    WHERE %(max_reports)s > ALL (
-        SELECT count(*) FROM messages LEFT JOIN {MessageEvent._meta.db_table} AS earlier
-        ON earlier.message_id = messages.id AND earlier.source = '{Source.WEBHOOK}'
-        GROUP BY messages.id
-    )
-    RETURNING message_id
-),
-asked AS (
-    UPDATE {MessageLog._meta.db_table} SET next_poll_at = STATEMENT_TIMESTAMP()
-    FROM event, found
-    WHERE id = message_id AND number = 1 AND %(asks)s AND status = ANY(%(open)s)
-    AND (next_poll_at IS NULL OR next_poll_at > STATEMENT_TIMESTAMP())
-),
-inbox AS (
-    INSERT INTO {InboxReport._meta.db_table} (
-        provider_message_id, status, provider_status, channel, error_code, network, paid_messages,
-        payload, created_at
-    )
-    SELECT
-        %(provider_message_id)s, %(status)s, %(provider_status)s, %(channel)s, %(error_code)s,
-        %(network)s, %(paid_messages)s::integer, %(payload)s, %(received_at)s::timestamptz
-    FROM found
-    WHERE number = 0
-    AND (SELECT count(*) FROM {InboxReport._meta.db_table}) < %(inbox_size)s
-    RETURNING id
-)
-SELECT EXISTS (SELECT 1 FROM event) OR EXISTS (SELECT 1 FROM inbox)
-"""  # noqa: S608  # names of tables alone
-"""What `_keep` does where reports are confirmed: PostgreSQL takes it at once, and alone does."""
-
-
-def _keep_in_one_statement(evidence: Evidence) -> bool:
-    with connections[MessageLog.database()].cursor() as cursor:
-        cursor.execute(
-            _KEEP_IN_ONE_STATEMENT,
-            {
-                **{name: getattr(evidence, name) for name in REPORTED},
-                "status": evidence.status or "",
-                "received_at": evidence.received_at,
-                "asks": evidence.status in ENDS,
-                "open": [str(status.value) for status in OPEN],
-                "max_reports": MAX_REPORTS,
-                "inbox_size": INBOX_SIZE,
-            },
-        )
-        [kept] = cursor.fetchone()
-    return bool(kept)
+def bring_forward() -> None:
+    """Have those messages asked about at once of which a report says that they ended."""
+    database = MessageLog.database()
+    reported = ReportedMessage.objects.using(database)
+    is_later = Q(next_poll_at=None) | Q(next_poll_at__gt=DatabaseNow())
+    while pks := list(reported.values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic(using=database):
+            # First, so that a report that comes meanwhile waits, and is told of anew.
+            reported.filter(pk__in=pks).delete()
+            MessageLog.objects.filter(is_later, pk__in=pks, status__in=OPEN).update(
+                next_poll_at=DatabaseNow()
+            )
 
 
 def match_inbox() -> int:

@@ -82,7 +82,9 @@ class Worker:
                     self._stopping.wait(IDLE)
 
     def _turn(self, threads: concurrent.futures.Executor) -> Tally:
-        return Tally(lapsed=sweep(), matched=reports.match_inbox(), polled=self._poll(threads))
+        lapsed, matched = sweep(), reports.match_inbox()
+        reports.bring_forward()
+        return Tally(lapsed=lapsed, matched=matched, polled=self._poll(threads))
 
     def _poll(self, threads: concurrent.futures.Executor) -> int:
         """Ask what is due, as much as may be in flight at once, and record the answers."""

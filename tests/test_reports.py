@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from django.db import transaction
+from django.db.models import CharField, Value
+from django.db.models.functions import Concat
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
@@ -15,7 +17,13 @@ from django_etelecom.client.codes import Failure, Refusal, ReportedStatus
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.client.status import Report, StatusResult
 from django_etelecom.exceptions import InvalidMessage
-from django_etelecom.models import InboxReport, MessageEvent, MessageLog, RouteRule
+from django_etelecom.models import (
+    InboxReport,
+    MessageEvent,
+    MessageLog,
+    ReportedMessage,
+    RouteRule,
+)
 from django_etelecom.services import refresh_status, send_message
 from django_etelecom.worker import Tally, Worker
 from tests.backends import answering
@@ -406,6 +414,7 @@ def test_poll__report_during_the_last_question_brings_one_more(sent, askable):
     [poll] = reports.due_polls([backend_for("default")], 8)
     evidence, _interrupt = reports.ask(poll.message, poll.backend)
     told(message, "success")
+    reports.bring_forward()
     reports.record_answer(poll.message, evidence, settled=poll)
 
     assert MessageLog.objects.get().next_poll_at <= timezone.now()
@@ -445,6 +454,7 @@ def test_report__is_an_event_and_asks_for_its_confirmation(sent, askable):
 
     assert told(message, "success", channel="SMS", payload={"Status": "SUCCESS"})
 
+    reports.bring_forward()
     message.refresh_from_db()
     assert message.status == "accepted"
     assert message.next_poll_at <= timezone.now()
@@ -457,6 +467,26 @@ def test_report__is_an_event_and_asks_for_its_confirmation(sent, askable):
     assert work().polled == 1
     message.refresh_from_db()
     assert (message.status, message.status_source) == ("delivered", "poll")
+
+
+def test_report__of_several_messages_are_brought_forward_in_batches(sent, askable, monkeypatch):
+    monkeypatch.setattr(reports, "BATCH", 2)
+    messages = [sent() for _ in range(3)]
+    MessageLog.objects.update(
+        provider_message_id=Concat(Value("ICOMNI"), "pk", output_field=CharField())
+    )
+    for message in messages:
+        message.refresh_from_db()
+        assert told(message, "success")
+        assert told(message, "success")
+    assert {str(reported) for reported in ReportedMessage.objects.all()} == {
+        str(message.pk) for message in messages
+    }
+
+    reports.bring_forward()
+
+    assert not ReportedMessage.objects.exists()
+    assert MessageLog.objects.filter(next_poll_at__lte=timezone.now()).count() == 3
 
 
 def test_report__that_is_forged_moves_nothing(sent, askable):
@@ -476,6 +506,7 @@ def test_report__of_processing_asks_nothing(sent, askable):
 
     assert told(message, "processing")
 
+    reports.bring_forward()
     message.refresh_from_db()
     assert message.next_poll_at == before
 
@@ -488,6 +519,7 @@ def test_report__after_the_end_asks_nothing(sent, askable):
 
     assert told(message, "fail")
 
+    reports.bring_forward()
     message.refresh_from_db()
     assert (message.status, message.next_poll_at) == ("delivered", None)
 
@@ -597,7 +629,7 @@ def test_inbox__report_before_our_own_commit_is_matched_with_it(sent, askable):
     message = sent()
 
     assert not InboxReport.objects.exists()
-    assert (message.status, message.next_poll_at <= timezone.now()) == ("accepted", True)
+    assert (message.status, ReportedMessage.objects.get().pk) == ("accepted", message.pk)
     events = list(message.events.values_list("source", "status", "channel"))
     assert sorted(events) == [("send", "accepted", ""), ("webhook", "delivered", "SMS")]
 

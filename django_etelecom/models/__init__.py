@@ -1,6 +1,6 @@
 """What the app keeps: templates, routes, messages and their events."""
 
-from .messages import InboxReport, MessageEvent, MessageLog
+from .messages import InboxReport, MessageEvent, MessageLog, ReportedMessage
 from .routes import Channel, RouteRule
 from .templates import MessageTemplate, TemplateParameter
 
@@ -10,6 +10,7 @@ __all__ = [
     "MessageEvent",
     "MessageLog",
     "MessageTemplate",
+    "ReportedMessage",
     "RouteRule",
     "TemplateParameter",
 ]

@@ -303,3 +303,28 @@ class InboxReport(models.Model):
 
     def __str__(self) -> str:
         return self.provider_message_id
+
+
+class ReportedMessage(models.Model):
+    """A message that ended, as an unconfirmed report says: the worker asks about it at once.
+
+    Apart from the message's own row, of which every index would be written anew by each report.
+    """
+
+    # Without a constraint: keeping a report is to cost one look-up of the message, and the worker
+    # passes over what is gone.
+    message = models.OneToOneField(
+        MessageLog,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        db_constraint=False,
+        related_name="+",
+    )
+
+    class Meta:
+        verbose_name = _("reported message")
+        verbose_name_plural = _("reported messages")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.pk)
