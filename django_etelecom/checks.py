@@ -15,6 +15,7 @@ from .backends.http import HTTPBackend
 from .backends.locmem import LocMemBackend
 from .client.transport import check_url
 from .conf import KNOWN_ACCOUNT_SETTINGS, KNOWN_SETTINGS, settings
+from .dispatchers import dispatcher
 from .models import MessageLog, MessageTemplate, RouteRule
 from .phone import check_allowed_numbers
 from .sealing import check_keys
@@ -111,6 +112,7 @@ def _check_values() -> list[CheckMessage]:
         ("etelecom.E011", lambda: settings.confirms_reports),
         ("etelecom.E012", lambda: settings.poll_after),
         ("etelecom.E013", lambda: settings.max_polls_per_second),
+        ("etelecom.E014", dispatcher),
     ]
     found: list[CheckMessage] = []
     for name, check in checks:

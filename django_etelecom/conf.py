@@ -19,6 +19,9 @@ DEFAULT_EXPIRES_AFTER = {"otp": 600, "transactional": 86_400, "advertising": 86_
 LONGEST_EXPIRY = 365 * 86_400
 """Seconds for which a message may be worth sending."""
 
+DEFAULT_DISPATCHER = "django_etelecom.dispatchers.worker"
+DEFAULT_PAUSE_AFTER_UNKNOWN = 20
+
 DEFAULT_POLL_AFTER = (30, 120, 600, 3600, 21_600, 86_400, 172_800)
 DEFAULT_MAX_POLLS_PER_SECOND = 20
 
@@ -31,6 +34,7 @@ KNOWN_SETTINGS = frozenset(
         "ACCOUNTS",
         "ALLOWED_NUMBERS",
         "CONFIRM_REPORTS",
+        "DISPATCHER",
         "ENCRYPTION_KEYS",
         "EXPIRES_AFTER",
         "MAX_POLLS_PER_SECOND",
@@ -48,6 +52,8 @@ KNOWN_ACCOUNT_SETTINGS = frozenset(
         "CONNECT_TIMEOUT",
         "TIMEOUT",
         "KEEP_ALIVE",
+        "MAX_PER_SECOND",
+        "PAUSE_AFTER_UNKNOWN",
         "WEBHOOK_SECRET",
     }
 )
@@ -69,6 +75,10 @@ class Account:
     """Seconds, for the whole exchange."""
     keep_alive: bool
     """Whether one connection carries many requests."""
+    max_per_second: float | None
+    """How many queued messages are sent in a second, by all workers together; None: any number."""
+    pause_after_unknown: int | None
+    """How many outcomes in a row may be unknown before queued messages wait; None: any number."""
     webhook_secret: Opaque[str]
     """What the provider's reports carry in a header; empty: nothing."""
 
@@ -118,6 +128,14 @@ class Settings:
             value = entry.get(name, seconds)
             if not _is_number(value) or not 0 < value < 3600:
                 return f"{name} of account '{alias}' is a number of seconds above 0 and below 3600."
+        rate = entry.get("MAX_PER_SECOND")
+        if rate is not None and not (_is_number(rate) and 0 < rate <= 10_000):
+            return (
+                f"MAX_PER_SECOND of account '{alias}' is a number above 0, at most 10000, or None."
+            )
+        run = entry.get("PAUSE_AFTER_UNKNOWN", DEFAULT_PAUSE_AFTER_UNKNOWN)
+        if run is not None and not (_is_number(run) and isinstance(run, int) and run > 0):
+            return f"PAUSE_AFTER_UNKNOWN of account '{alias}' is a whole number above 0, or None."
         return Account(
             alias=alias,
             username=Opaque(entry.get("USERNAME", "")),
@@ -128,6 +146,8 @@ class Settings:
             connect_timeout=float(entry.get("CONNECT_TIMEOUT", DEFAULT_SECONDS["CONNECT_TIMEOUT"])),
             timeout=float(entry.get("TIMEOUT", DEFAULT_SECONDS["TIMEOUT"])),
             keep_alive=entry.get("KEEP_ALIVE", True),
+            max_per_second=None if rate is None else float(rate),
+            pause_after_unknown=run,
             webhook_secret=Opaque(entry.get("WEBHOOK_SECRET", "")),
         )
 
@@ -136,6 +156,12 @@ class Settings:
         """Region -> number types of `phonenumbers` that a recipient may have."""
         allowed: Mapping[str, Sequence[str]] = self.raw.get("ALLOWED_NUMBERS", {"VN": ["MOBILE"]})
         return allowed
+
+    @property
+    def dispatcher(self) -> str:
+        """The dotted path of the function that brings a queued message to another process."""
+        path: str = self.raw.get("DISPATCHER", DEFAULT_DISPATCHER)
+        return path
 
     @property
     def encryption_keys(self) -> Sequence[str]:

@@ -2,11 +2,13 @@
 
 import dataclasses
 import logging
+import math
 import time
+from collections.abc import Sequence
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from . import events, lifecycle, reports
+from . import events, lifecycle, pace, reports
 from .backends.base import BaseBackend, Outgoing
 from .client.codes import Failure
 from .client.interrupts import comes_from_outside, finished
@@ -44,14 +46,15 @@ def send_claimed(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) 
         BaseException: what told this process to stop while it was sending (SystemExit, a time
             limit), afresh, once the outcome has been recorded.
     """
-    result = _attempt(outgoing, backend)
+    result = attempt(outgoing, backend)
     interrupt = _record(message, result, backend) or result.interrupt
+    pace.judge_refusals(backend.account, [result])
     if interrupt is not None:
         raise interrupt
 
 
-def _attempt(outgoing: Outgoing, backend: BaseBackend) -> SendResult:
-    """Send once and return the result, its texts free of secrets. Never raises."""
+def attempt(outgoing: Outgoing, backend: BaseBackend) -> SendResult:
+    """Send once; return the result, its texts free of secrets. No database, and never raises."""
     secrets = Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal()))
     try:
         result = backend.send_message(outgoing)
@@ -66,6 +69,42 @@ def _attempt(outgoing: Outgoing, backend: BaseBackend) -> SendResult:
     except BaseException as error:  # noqa: BLE001
         return _unknown(error, stop=comes_from_outside(error))
     return dataclasses.replace(redacted, interrupt=interrupt) if interrupt else redacted
+
+
+def record_all(
+    results: Sequence[tuple[MessageLog, SendResult]], backend: BaseBackend
+) -> BaseException | None:
+    """Record what came of queued messages, all of one account's, in as few statements as can be.
+
+    A message of which nothing left is queued for another attempt where it is worth it by then.
+
+    Returns:
+        What told this process to stop meanwhile.
+
+    Raises:
+        BaseException: as `_record`.
+    """
+    interrupt: BaseException | None = None
+    failed = ""
+    final = [(message, result) for message, result in results if not _may_try_again(result)]
+    one_by_one = [(message, result) for message, result in results if _may_try_again(result)]
+    try:
+        if final:
+            events.record_sends(final, can_be_asked=backend.can_be_asked)
+    # What is away is waited for below; what moved meanwhile is looked at one by one.
+    except (DatabaseError, InterfaceError, events.SomeMoved) as error:
+        failed = type(error).__name__
+        logger.warning("Answers are recorded one by one (%s).", failed)
+        one_by_one += final
+    ends_at = time.monotonic() + sum(RECORD_PAUSES)
+    for message, result in one_by_one:
+        told_to_stop = _record(message, result, backend, failed=failed, ends_at=ends_at)
+        interrupt = told_to_stop or interrupt
+    return interrupt
+
+
+def _may_try_again(result: SendResult) -> bool:
+    return result.outcome is Outcome.NOT_SENT
 
 
 def _unknown(error: BaseException, *, stop: bool) -> SendResult:
@@ -97,8 +136,22 @@ def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResul
     )
 
 
-def _record(message: MessageLog, result: SendResult, backend: BaseBackend) -> BaseException | None:
+def _record(
+    message: MessageLog,
+    result: SendResult,
+    backend: BaseBackend,
+    *,
+    failed: str = "",
+    ends_at: float = math.inf,
+) -> BaseException | None:
     """Record the result; return what told this process to stop meanwhile.
+
+    Args:
+        message: what was sent.
+        result: what came of it.
+        backend: by which.
+        failed: what went wrong in a try before this one, which may have been committed.
+        ends_at: when, by the monotonic clock, to wait no more.
 
     Waits some seconds for a database that is away. The answer of the provider cannot be had twice:
     where it cannot be written it goes to the log at CRITICAL, and the row, still `sending`, lapses
@@ -110,12 +163,15 @@ def _record(message: MessageLog, result: SendResult, backend: BaseBackend) -> Ba
     """
     connection = connections[MessageLog.database()]
     interrupt: BaseException | None = None
-    failed = ""
     for pause in (0.0, *RECORD_PAUSES):
+        if pause and time.monotonic() > ends_at:
+            break
         try:
             time.sleep(pause)
             if failed and _is_recorded(message):
                 message.refresh_from_db(using=connection.alias)
+            elif _is_queued_again(message, result):
+                pass
             elif events.record_send(message, result, can_be_asked=backend.can_be_asked):
                 reports.match_inbox()
                 message.refresh_from_db(using=connection.alias)
@@ -133,6 +189,11 @@ def _record(message: MessageLog, result: SendResult, backend: BaseBackend) -> Ba
             interrupt = bare(error)
     _tell_unrecorded(message, result, failed)
     return interrupt
+
+
+def _is_queued_again(message: MessageLog, result: SendResult) -> bool:
+    is_for_a_worker = message.send_at is not None
+    return is_for_a_worker and _may_try_again(result) and events.record_requeued(message, result)
 
 
 def _tell_unrecorded(message: MessageLog, result: SendResult, failed: str) -> None:

@@ -56,6 +56,8 @@ class Draft:
     idempotency_digest: str | None
     sender_pk: Any
     """Of the user who sends; None: nobody is on record."""
+    send_at: datetime | None
+    """When a worker may send it; None: at once."""
     expires_at: datetime | None
     """None: as the category of the template has it."""
     metadata: dict[str, Any]
@@ -106,6 +108,7 @@ def prepare(
     route: object = None,
     idempotency_key: object = None,
     sent_by: object = None,
+    send_at: object = None,
     expires_at: object = None,
     metadata: object = None,
 ) -> Draft:
@@ -123,7 +126,8 @@ def prepare(
     wire = _collect(faults, lambda: _wire(plan, params)) if plan else None
     digest_of_key = _collect(faults, lambda: _idempotency_digest(idempotency_key))
     sender_pk = _collect(faults, lambda: _sender_pk(sent_by))
-    expires = _collect(faults, lambda: _expiry(expires_at))
+    start = _collect(faults, lambda: _instant("send_at", send_at))
+    expires = _collect(faults, lambda: _expiry(expires_at, after=start))
     kept = _collect(faults, lambda: _metadata(metadata))
     if faults or plan is None or recipient is None or chosen is None or wire is None:
         raise InvalidMessage(faults)
@@ -136,6 +140,7 @@ def prepare(
         backend=backend_for(plan.account),
         idempotency_digest=digest_of_key,
         sender_pk=sender_pk,
+        send_at=start,
         expires_at=expires,
         metadata=kept or {},
     )
@@ -234,18 +239,27 @@ def _sender_pk(sent_by: object) -> Any:
     return sent_by.pk
 
 
-def _expiry(expires_at: object) -> datetime | None:
-    if expires_at is None:
+def _instant(field: str, instant: object) -> datetime | None:
+    if instant is None:
         return None
-    if not isinstance(expires_at, datetime) or timezone.is_naive(expires_at):
-        raise _fault("expires_at", _("Give a datetime with a time zone."))
-    now = timezone.now()
+    if not isinstance(instant, datetime) or timezone.is_naive(instant):
+        raise _fault(field, _("Give a datetime with a time zone."))
     # At either end of the calendar instants cannot be shown in every time zone.
-    if expires_at.year > now.year + 1:
-        raise _fault("expires_at", _("This is too far away: give at most the end of next year."))
-    if expires_at.year < now.year - 1 or expires_at <= now:
+    this_year = timezone.now().year
+    if instant.year > this_year + 1:
+        raise _fault(field, _("This is too far away: give at most the end of next year."))
+    if instant.year < this_year - 1:
+        raise _fault(field, _("This has passed."))
+    return instant
+
+
+def _expiry(expires_at: object, *, after: datetime | None) -> datetime | None:
+    expires = _instant("expires_at", expires_at)
+    if expires is not None and expires <= timezone.now():
         raise _fault("expires_at", _("This has passed."))
-    return expires_at
+    if expires is not None and after is not None and expires <= after:
+        raise _fault("expires_at", _("This is before it is to be sent."))
+    return expires
 
 
 def _metadata(metadata: object) -> dict[str, Any]:

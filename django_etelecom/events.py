@@ -18,7 +18,9 @@ from django.utils import timezone
 from .client.codes import channel_kind
 from .client.protocol import SendResult
 from .conf import settings
+from .lifecycle import requeue
 from .models import InboxReport, MessageEvent, MessageLog
+from .models.batches import update_each
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Source, Status
 from .phone import mask, significant
@@ -117,6 +119,8 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
     evidence = of_send(result)
     status = Status(result.outcome.value)
     told = _told(evidence) | {"lease_expires_at": None}
+    if message.sealed_params:
+        told["sealed_params"] = ""
     unreported = Q()
     if result.provider_message_id:
         told["provider_message_id"] = result.provider_message_id
@@ -147,6 +151,70 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
         message.refresh_from_db(using=MessageLog.database())
     _log(message, event)
     return waiting
+
+
+class SomeMoved(Exception):
+    """Of a batch, some rows were not `sending` any more; nothing of it was written."""
+
+
+def record_sends(results: Sequence[tuple[MessageLog, SendResult]], *, can_be_asked: bool) -> None:
+    """Do what `record_send` does for many messages at once, in a few statements.
+
+    Args:
+        results: messages that this process claimed, each once, and what came of them.
+        can_be_asked: as in `record_send`.
+
+    Raises:
+        SomeMoved: record them one by one.
+    """
+    database = MessageLog.database()
+    schedule = settings.poll_after if can_be_asked else ()
+    told = []
+    for message, result in results:
+        evidence = of_send(result)
+        asks = bool(schedule and result.provider_message_id and evidence.status in OPEN)
+        told.append((message, evidence, asks))
+    with transaction.atomic(using=database):
+        for will_be_asked in (True, False):
+            rows = [
+                {"id": message.pk, "provider_message_id": evidence.provider_message_id}
+                | _told(evidence)
+                for message, evidence, asks in told
+                if asks is will_be_asked
+            ]
+            next_poll = DatabaseNow(after=timedelta(seconds=schedule[0])) if will_be_asked else None
+            if rows and len(rows) != update_each(
+                MessageLog,
+                rows,
+                where={"status": Status.SENDING},
+                also={"lease_expires_at": None, "sealed_params": "", "next_poll_at": next_poll},
+                using=database,
+            ):
+                raise SomeMoved
+        appended = [_event(message, evidence) for message, evidence, _asks in told]
+        MessageEvent.objects.using(database).bulk_create(appended)
+    for (message, evidence, _asks), event in zip(told, appended, strict=True):
+        for name, value in _told(evidence).items():
+            setattr(message, name, value)
+        message.provider_message_id = evidence.provider_message_id
+        announce(message, event)
+        _log(message, event)
+
+
+def record_requeued(message: MessageLog, result: SendResult) -> bool:
+    """Append what came of an attempt of which nothing left, and queue the message for another.
+
+    Returns:
+        False: it has no other; nothing was written.
+    """
+    evidence = of_send(result)
+    with transaction.atomic(using=MessageLog.database(), savepoint=False):
+        if not requeue(message):
+            return False
+        event = _append(message, evidence)
+    message.refresh_from_db(using=MessageLog.database())
+    _log(message, event)
+    return True
 
 
 def record(
@@ -235,7 +303,13 @@ def _told_of_delivery(evidence: Evidence) -> dict[str, Any]:
 
 
 def _append(message: MessageLog, evidence: Evidence) -> MessageEvent:
-    event = MessageEvent(
+    event = _event(message, evidence)
+    event.save(force_insert=True)
+    return event
+
+
+def _event(message: MessageLog, evidence: Evidence) -> MessageEvent:
+    return MessageEvent(
         message=message,
         source=evidence.source,
         status=(evidence.status if evidence.is_understood else None) or "",
@@ -249,8 +323,6 @@ def _append(message: MessageLog, evidence: Evidence) -> MessageEvent:
         payload=evidence.payload,
         created_at=evidence.received_at,
     )
-    event.save(force_insert=True)
-    return event
 
 
 def _log(message: MessageLog, event: MessageEvent) -> None:

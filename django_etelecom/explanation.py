@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from . import pace
 from .client.codes import NETWORKS, ZNS_ERRORS, ChannelKind, ErrorGroup, ZNSError, channel_kind
 from .events import has_next_channel
 from .models import Channel, MessageEvent, MessageLog
@@ -59,7 +60,7 @@ def explain(message: MessageLog, events: Sequence[MessageEvent]) -> Explanation:
 def _where(message: MessageLog, events: Sequence[MessageEvent]) -> str:
     match message.status:
         case Status.QUEUED:
-            return _("It waits to be sent.")
+            return _queued(message)
         case Status.SENDING:
             return _("It is being sent at this moment.")
         case Status.ACCEPTED:
@@ -76,6 +77,20 @@ def _where(message: MessageLog, events: Sequence[MessageEvent]) -> str:
             return _("It was cancelled before it was sent.")
         case _:
             return _("It is not known whether it went out. %(reason)s") % _reason(message)
+
+
+def _queued(message: MessageLog) -> str:
+    if message.send_at is None:
+        return _("It waits to be sent.")
+    if message.account in pace.paused_accounts():
+        return _("It waits: account “%(account)s” is paused.") % {"account": message.account}
+    if message.send_at <= timezone.now():
+        return _("It is sent as soon as a worker gets to it.")
+    if message.attempts:
+        return _("Nothing left this server. It is tried again at %(time)s on %(day)s.") % _moment(
+            message.send_at
+        )
+    return _("It is to be sent at %(time)s on %(day)s.") % _moment(message.send_at)
 
 
 def _reason(message: MessageLog) -> dict[str, str]:
@@ -99,9 +114,12 @@ def _accepted(message: MessageLog, events: Sequence[MessageEvent]) -> str:
 def _asked_next(when: datetime) -> str:
     if when <= timezone.now():
         return _("It is asked about as soon as the worker gets to it.")
+    return _("It is asked about again at %(time)s on %(day)s.") % _moment(when)
+
+
+def _moment(when: datetime) -> dict[str, str]:
     local = timezone.localtime(when)
-    at = {"day": date_format(local, "DATE_FORMAT"), "time": date_format(local, "H:i")}
-    return _("It is asked about again at %(time)s on %(day)s.") % at
+    return {"day": date_format(local, "DATE_FORMAT"), "time": date_format(local, "H:i")}
 
 
 def _delivered(message: MessageLog) -> str:

@@ -5,9 +5,11 @@ the provider says moves a message in `events.py` alone.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
-from django.db.models import F, Q
+from django.db import connections, transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from .conf import Account
@@ -25,6 +27,9 @@ BIRTH_LEASE = timedelta(minutes=15)
 """How long a message born inside a transaction waits for its own process to claim it."""
 
 SWEEP_BATCH = 500
+
+RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=20), timedelta(minutes=1))
+"""How long a queued message waits after each attempt of which nothing left, and after the rest."""
 
 
 def lease(account: Account) -> timedelta:
@@ -58,16 +63,91 @@ def claim(message: MessageLog, account: Account) -> bool:
     return bool(claimed)
 
 
+def due(account: Account, among: Sequence[int] | None = None) -> QuerySet[MessageLog]:
+    """Return the queued messages of an account that a worker may take now, the oldest first.
+
+    Args:
+        account: whose messages.
+        among: the primary keys to choose from; None: all.
+    """
+    is_alive = Q(expires_at=None) | Q(expires_at__gt=DatabaseNow())
+    rows = MessageLog.objects.using(MessageLog.database())
+    if among is not None:
+        rows = rows.filter(pk__in=among)
+    return rows.filter(
+        is_alive, status=Status.QUEUED, account=account.alias, send_at__lte=DatabaseNow()
+    ).order_by("send_at", "pk")
+
+
+def claim_due(
+    account: Account, limit: int, *, among: Sequence[int] | None = None
+) -> list[MessageLog]:
+    """Take up to `limit` messages that are due for one attempt each: queued -> sending.
+
+    Of several processes each gets others.
+
+    Args:
+        account: whose messages.
+        limit: how many at most.
+        among: as in `due`.
+    """
+    database = MessageLog.database()
+    rows = due(account, among)
+    now = timezone.now()
+    with transaction.atomic(using=database):
+        if not connections[database].features.has_select_for_update:
+            # SQLite locks at the first write; a lock it has to raise from a read fails at once.
+            MessageLog.objects.using(database).filter(pk=0).update(attempts=0)
+        skips = connections[database].features.has_select_for_update_skip_locked
+        messages = list(rows.select_for_update(skip_locked=skips)[:limit])
+        for message in messages:
+            message.status = Status.SENDING
+            message.attempts += 1
+            message.sent_at = message.updated_at = now
+        MessageLog.objects.filter(pk__in=[message.pk for message in messages]).update(
+            status=Status.SENDING,
+            attempts=F("attempts") + 1,
+            sent_at=now,
+            updated_at=now,
+            lease_expires_at=DatabaseNow(after=lease(account)),
+        )
+    return messages
+
+
+def renew(pks: Sequence[int], account: Account) -> None:
+    """Hold claimed messages for another lease."""
+    held = MessageLog.objects.filter(pk__in=pks, status=Status.SENDING)
+    held.update(lease_expires_at=DatabaseNow(after=lease(account)))
+
+
+def requeue(message: MessageLog) -> bool:
+    """Let a queued message of whose attempt nothing left wait for another: sending -> queued.
+
+    False: it would not be worth sending by then, or its lease had lapsed.
+    """
+    wait = DatabaseNow(after=RETRY_AFTER[min(message.attempts, len(RETRY_AFTER)) - 1])
+    in_time = Q(expires_at=None) | Q(expires_at__gt=wait)
+    moved = MessageLog.objects.filter(in_time, pk=message.pk, status=Status.SENDING).update(
+        status=Status.QUEUED, send_at=wait, lease_expires_at=None, updated_at=timezone.now()
+    )
+    return bool(moved)
+
+
+def give_up(message: MessageLog, reason: Reason) -> bool:
+    """End a claimed message that cannot be sent, before anything of it was: sending -> not sent."""
+    return _move(message.pk, Q(status=Status.SENDING), to=Status.NOT_SENT, reason=reason)
+
+
 def cancel(message: MessageLog) -> bool:
     """Queued -> cancelled. False: it was not queued any more."""
-    due = itself(message) & Q(status=Status.QUEUED)
-    return _move(message.pk, due, to=Status.CANCELLED)
+    is_queued = itself(message) & Q(status=Status.QUEUED)
+    return _move(message.pk, is_queued, to=Status.CANCELLED)
 
 
 def expire(message: MessageLog) -> bool:
     """Queued and past its time -> not sent. False: it was something else."""
-    due = itself(message) & Q(status=Status.QUEUED, expires_at__lte=DatabaseNow())
-    return _move(message.pk, due, to=Status.NOT_SENT, reason=Reason.EXPIRED)
+    is_late = itself(message) & Q(status=Status.QUEUED, expires_at__lte=DatabaseNow())
+    return _move(message.pk, is_late, to=Status.NOT_SENT, reason=Reason.EXPIRED)
 
 
 def sweep() -> int:
@@ -82,12 +162,18 @@ def sweep() -> int:
     ) + _sweep(Q(status=Status.QUEUED) & lapsed, to=Status.NOT_SENT, reason=Reason.NEVER_CLAIMED)
 
 
-def _sweep(due: Q, *, to: Status, reason: Reason) -> int:
+def expire_due() -> int:
+    """End queued messages that are not worth sending any more; return how many moved."""
+    is_late = Q(expires_at__lte=DatabaseNow(), send_at__lte=DatabaseNow())
+    return _sweep(Q(status=Status.QUEUED) & is_late, to=Status.NOT_SENT, reason=Reason.EXPIRED)
+
+
+def _sweep(which: Q, *, to: Status, reason: Reason) -> int:
     moved = 0
     # Not from a replica, which may not know yet what the last batch moved.
-    rows = MessageLog.objects.using(MessageLog.database()).filter(due)
+    rows = MessageLog.objects.using(MessageLog.database()).filter(which)
     while pks := list(rows.values_list("pk", flat=True)[:SWEEP_BATCH]):
-        batch = sum(_move(pk, due, to=to, reason=reason) for pk in pks)
+        batch = sum(_move(pk, which, to=to, reason=reason) for pk in pks)
         moved += batch
         if not batch:
             # Another sweep is at the same rows.
@@ -95,9 +181,13 @@ def _sweep(due: Q, *, to: Status, reason: Reason) -> int:
     return moved
 
 
-def _move(pk: int, due: Q, *, to: Status, reason: Reason | str = "") -> bool:
-    moved = MessageLog.objects.filter(due, pk=pk).update(
-        status=to, reason=reason, lease_expires_at=None, updated_at=timezone.now()
+def _move(pk: int, which: Q, *, to: Status, reason: Reason | str = "") -> bool:
+    moved = MessageLog.objects.filter(which, pk=pk).update(
+        status=to,
+        reason=reason,
+        lease_expires_at=None,
+        sealed_params="",
+        updated_at=timezone.now(),
     )
     if moved:
         # What needs a reason was not meant to happen.

@@ -124,10 +124,14 @@ class Wire:
             for name, value in self._values.items()
         }
 
+    def secret_values(self) -> dict[str, str]:
+        """Return the values by name that are never to be stored or shown."""
+        return {name: value for name, value in self._values.items() if name in self._secret_names}
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values that are never to be stored or shown."""
-        return tuple(value for name, value in self._values.items() if name in self._secret_names)
+        return tuple(self.secret_values().values())
 
     def render(self, text: str, *, masked: bool = True) -> str:
         """Return the text with each `{name}` replaced by its value.

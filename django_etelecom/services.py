@@ -2,7 +2,8 @@
 
 The way of a message: its parameters and its recipient are checked and brought to wire form
 (`drafts.py`), its record is written (`MessageLog`), and once the caller's transaction has
-committed `delivery.py` claims it, makes one POST and records the answer.
+committed `delivery.py` claims it, makes one POST and records the answer. A queued message waits in
+its row for a worker (`sender.py`), which does the same for many at once.
 """
 
 import dataclasses
@@ -18,15 +19,17 @@ from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import delivery, lifecycle, reports
+from . import delivery, lifecycle, pace, reports
 from .accounts import backend_for
 from .client.opaque import Opaque
 from .conf import settings
+from .dispatchers import dispatch
 from .drafts import Draft, prepare
 from .exceptions import IdempotencyConflict, InvalidMessage
 from .models import MessageLog, MessageTemplate, RouteRule
 from .models.clock import DatabaseNow
 from .models.messages import Status
+from .queued import seal_secrets
 
 Value: TypeAlias = str | int | Decimal | date | time | datetime
 """What a parameter's value may be; instants are written in Asia/Ho_Chi_Minh."""
@@ -84,6 +87,64 @@ def send_message(
     return _send(draft)
 
 
+def queue_message(
+    template: str | MessageTemplate,
+    to: str,
+    params: Mapping[str, Value] | None = None,
+    *,
+    route: RouteRule | str | None = None,
+    idempotency_key: str | None = None,
+    sent_by: Any = None,
+    send_at: datetime | None = None,
+    expires_at: datetime | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> MessageLog:
+    """Queue a message for a worker, which sends it once the caller's transaction has committed.
+
+    What is queued is what is sent, whatever becomes of the template meanwhile. An attempt of which
+    provably nothing left is made again until `expires_at`; none that may have left ever is. Secret
+    parameters are encrypted in the row until it is sent.
+
+    Args:
+        template: as in `send_message`, like all that is not told here.
+        to: the phone number as a person typed it.
+        params: the template's parameters by name.
+        route: a route rule or its name.
+        idempotency_key: a name for this message of your choosing.
+        sent_by: the user who sends.
+        send_at: aware datetime before which it is not sent; by default it is sent at once.
+        expires_at: aware datetime after which it is not worth sending; by default ten minutes
+            after `send_at` for one-time passwords, a day otherwise (`EXPIRES_AFTER`).
+        metadata: your own data, kept with the row as JSON.
+
+    Raises:
+        InvalidMessage, IdempotencyConflict, ImproperlyConfigured, OperationalError: as
+            `send_message`.
+    """
+    values = Opaque(params)
+    del params  # As in `send_message`.
+    draft = prepare(
+        template,
+        to,
+        values,
+        route=route,
+        idempotency_key=idempotency_key,
+        sent_by=sent_by,
+        send_at=send_at,
+        expires_at=expires_at,
+        metadata=metadata,
+    )
+    message = _queued_row(draft)
+    earlier = _insert(message)
+    if earlier is not None:
+        return _same(earlier, draft)
+    if draft.send_at is None or draft.send_at <= timezone.now():
+        transaction.on_commit(
+            lambda: dispatch([message.pk]), using=MessageLog.database(), robust=True
+        )
+    return message
+
+
 def _send(draft: Draft, *, resend_of: MessageLog | None = None) -> MessageLog:
     connection = transaction.get_connection(MessageLog.database())
     if not connection.in_atomic_block and not connection.get_autocommit():
@@ -111,9 +172,31 @@ def _send(draft: Draft, *, resend_of: MessageLog | None = None) -> MessageLog:
 
 
 def _row(draft: Draft, *, at_commit: bool, resend_of: MessageLog | None) -> MessageLog:
-    now = timezone.now()
     lease = lifecycle.BIRTH_LEASE if at_commit else lifecycle.lease(draft.backend.account)
-    default_expiry = DatabaseNow(after=settings.expires_after(draft.template.category))
+    message = _row_of(draft)
+    message.resend_of = resend_of
+    message.lease_expires_at = DatabaseNow(after=lease)
+    if not at_commit:
+        message.status = Status.SENDING
+        message.attempts = 1
+        message.sent_at = message.created_at
+    return message
+
+
+def _queued_row(draft: Draft) -> MessageLog:
+    message = _row_of(draft)
+    message.send_at = draft.send_at or DatabaseNow()
+    message.sealed_params = seal_secrets(message.public_id, draft.wire)
+    return message
+
+
+def _row_of(draft: Draft) -> MessageLog:
+    now = timezone.now()
+    worth_it = settings.expires_after(draft.template.category)
+    if draft.send_at is not None and draft.send_at > now:
+        default_expiry: Any = draft.send_at + worth_it
+    else:
+        default_expiry = DatabaseNow(after=worth_it)
     return MessageLog(
         template_id=draft.template.pk,
         template_code=draft.template.code,
@@ -122,18 +205,13 @@ def _row(draft: Draft, *, at_commit: bool, resend_of: MessageLog | None) -> Mess
         params=draft.wire.masked(),
         channels=list(draft.channels),
         requested_route=draft.requested_route,
-        status=Status.QUEUED if at_commit else Status.SENDING,
-        attempts=0 if at_commit else 1,
         sent_by_id=draft.sender_pk,
-        resend_of=resend_of,
         metadata=draft.metadata,
         idempotency_digest=draft.idempotency_digest,
         content_digest=draft.content_digest(),
         created_at=now,
         updated_at=now,
-        sent_at=None if at_commit else now,
         expires_at=draft.expires_at or default_expiry,
-        lease_expires_at=DatabaseNow(after=lease),
     )
 
 
@@ -193,7 +271,7 @@ def _same(earlier: MessageLog, draft: Draft) -> MessageLog:
             _("This idempotency key was already used for a message of other content (%(id)s).")
             % {"id": earlier.public_id}
         )
-    if earlier.status == Status.QUEUED:
+    if earlier.status == Status.QUEUED and earlier.send_at is None:
         # Perhaps by the same transaction, which sends it at its commit.
         database = MessageLog.database()
         transaction.on_commit(
@@ -343,3 +421,12 @@ def cancel_message(message: MessageLog) -> MessageLog:
     lifecycle.cancel(message)
     message.refresh_from_db(using=MessageLog.database())
     return message
+
+
+def resume_account(alias: str) -> bool:
+    """Let the queued messages of a paused account go again.
+
+    Returns:
+        False: it was not paused.
+    """
+    return pace.resume(alias)

@@ -19,6 +19,9 @@ message_unknown = Signal()
 message_delivered = Signal()
 message_undelivered = Signal()
 
+account_paused = Signal()
+"""`sender=AccountState`, `account` (its alias), `reason` (a `MessageLog.Reason`)."""
+
 BY_STATUS = {
     "accepted": message_accepted,
     "rejected": message_rejected,

@@ -1,9 +1,8 @@
-"""What has to be done while nobody waits: end what died, match reports, ask about messages.
+"""What has to be done while nobody waits: send what is queued, end what died, ask about messages.
 
 Any number of workers may run side by side: each takes on what it does by a conditional UPDATE.
 """
 
-import concurrent.futures
 import logging
 import threading
 import time
@@ -13,30 +12,37 @@ from dataclasses import dataclass
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from . import reports
-from .conf import settings
-from .lifecycle import sweep
+from .lifecycle import expire_due, sweep
+from .polling import Poller
+from .sender import DEFAULT_CONCURRENCY, Sender
 
 logger = logging.getLogger("django_etelecom")
 
 IDLE = 1.0
 """Seconds between two looks for work."""
 
+UPKEEP = 1.0
+"""Seconds between two looks for what died, expired or was reported."""
+
 
 @dataclass(slots=True)
 class Tally:
     """What a worker has done."""
 
+    sent: int = 0
+    """Queued messages of which an attempt was made, whatever came of it."""
     lapsed: int = 0
-    """Messages whose process had died."""
+    """Messages whose process had died, and queued ones that expired."""
     matched: int = 0
     """Reports that were quicker than our own commit."""
     polled: int = 0
     """Questions that were answered, or not."""
 
     def __bool__(self) -> bool:
-        return bool(self.lapsed or self.matched or self.polled)
+        return bool(self.sent or self.lapsed or self.matched or self.polled)
 
     def __iadd__(self, other: "Tally") -> "Tally":
+        self.sent += other.sent
         self.lapsed += other.lapsed
         self.matched += other.matched
         self.polled += other.polled
@@ -44,11 +50,16 @@ class Tally:
 
 
 class Worker:
-    """Works in the thread that calls it; questions travel in others, which touch no database."""
+    """Works in the thread that calls it; requests travel in others, which touch no database."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, concurrency: int = DEFAULT_CONCURRENCY) -> None:
+        """Make a worker.
+
+        Args:
+            concurrency: how many queued messages it keeps in flight at most.
+        """
+        self._concurrency = concurrency
         self._stopping = threading.Event()
-        self._next_poll_at = 0.0
 
     def stop(self) -> None:
         """End after what is in flight. May be called by a signal's handler."""
@@ -61,47 +72,45 @@ class Worker:
             DatabaseError: the database is away.
         """
         done = Tally()
-        with reports.polling_threads() as threads:
-            while not self._stopping.is_set() and (turn := self._turn(threads)):
+        upkeep = True
+        with Sender(self._concurrency) as sender, Poller() as poller:
+            while not self._stopping.is_set():
+                turn = self._turn(sender, poller, upkeep=upkeep)
                 done += turn
+                is_idle = not (turn or sender.is_busy or poller.is_busy)
+                if is_idle and upkeep:
+                    break
+                upkeep = is_idle
         return done
 
     def run(self) -> Iterator[Tally]:
         """Work until told to stop; yields what each turn that had work has done."""
-        with reports.polling_threads() as threads:
+        upkeep_at = 0.0
+        with Sender(self._concurrency) as sender, Poller() as poller:
             while not self._stopping.is_set():
+                upkeep = time.monotonic() >= upkeep_at
+                if upkeep:
+                    upkeep_at = time.monotonic() + UPKEEP
                 try:
-                    turn = self._turn(threads)
+                    turn = self._turn(sender, poller, upkeep=upkeep)
                 except (DatabaseError, InterfaceError):
                     logger.exception("The worker could not reach the database; it tries again.")
                     turn = Tally()
+                    self._stopping.wait(IDLE)
                 close_old_connections()
                 if turn:
                     yield turn
-                else:
+                elif not (sender.is_busy or poller.is_busy):
                     self._stopping.wait(IDLE)
 
-    def _turn(self, threads: concurrent.futures.Executor) -> Tally:
-        lapsed, matched = sweep(), reports.match_inbox()
-        reports.bring_forward()
-        return Tally(lapsed=lapsed, matched=matched, polled=self._poll(threads))
-
-    def _poll(self, threads: concurrent.futures.Executor) -> int:
-        """Ask what is due, as much as may be in flight at once, and record the answers."""
-        polls = reports.due_polls(reports.usable_backends(), reports.CONCURRENT_POLLS)
-        asked = {}
-        for poll in polls:
-            self._wait_for_turn()
-            asked[threads.submit(reports.ask, poll.message, poll.backend)] = poll
-        for answered in concurrent.futures.as_completed(asked):
-            evidence, _interrupt = answered.result()
-            poll = asked[answered]
-            reports.record_answer(poll.message, evidence, settled=poll)
-        return len(polls)
-
-    def _wait_for_turn(self) -> None:
-        """Keep to MAX_POLLS_PER_SECOND."""
-        now = time.monotonic()
-        at = max(now, self._next_poll_at)
-        self._next_poll_at = at + 1 / settings.max_polls_per_second
-        time.sleep(at - now)
+    def _turn(self, sender: Sender, poller: Poller, *, upkeep: bool) -> Tally:
+        done = Tally()
+        if upkeep:
+            done.lapsed = sweep() + expire_due()
+            done.matched = reports.match_inbox()
+            reports.bring_forward()
+        sender.take_on()
+        poller.take_on()
+        done.sent = sender.settle(wait=0.05)
+        done.polled = poller.settle(wait=0.0 if sender.is_busy else 0.05)
+        return done

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from django_etelecom import events
+from django_etelecom import events, pace
 from django_etelecom.client.codes import ZNS_ERRORS, ErrorGroup
 from django_etelecom.events import Evidence
 from django_etelecom.explanation import ADVICE_BY_GROUP, WORDS_OF_GROUP, Step, explain
@@ -48,6 +48,30 @@ def test_accepted__says_when_it_is_asked_about(message):
     assert told.advice == ["Ask eTelecom now, or come back later."]
     assert told.steps == [Step.REFRESH, Step.RESEND]
     assert (told.story, told.cost) == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("columns", "where"),
+    [
+        ({"send_at": None}, "It waits to be sent."),
+        ({"send_at": timezone.now()}, "It is sent as soon as a worker gets to it."),
+        ({"send_at": timezone.now() + timedelta(hours=1), "attempts": 0}, "It is to be sent at"),
+        ({"send_at": timezone.now() + timedelta(hours=1)}, "Nothing left this server."),
+    ],
+)
+def test_queued__says_what_it_waits_for(message, columns, where):
+    told = in_state(message, status="queued", provider_message_id="", **columns)
+
+    assert told.where.startswith(where)
+    assert (told.advice, told.steps) == ([], [])
+
+
+def test_queued__of_a_paused_account(message):
+    pace.pause(message.account, Reason.OUT_OF_MESSAGES)
+
+    told = in_state(message, status="queued", send_at=timezone.now())
+
+    assert told.where == "It waits: account “default” is paused."
 
 
 def test_accepted__due_now(message):

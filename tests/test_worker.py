@@ -33,7 +33,7 @@ def work(**options):
 def test_worker__once_sweeps_and_ends(make):  # noqa: F811
     make(status="sending", lease_expires_at=ago(seconds=1))
 
-    assert work() == "Lapsed messages: 1. Reports matched: 0. Status queries: 0.\n"
+    assert work() == "Sent: 0. Lapsed: 1. Reports matched: 0. Status queries: 0.\n"
     assert MessageLog.objects.get().status == "unknown"
 
 
@@ -109,7 +109,7 @@ def test_command__ends_by_a_signal(monkeypatch, quick, make):  # noqa: F811
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
-    assert out.getvalue().startswith("Lapsed messages: 1.")
+    assert out.getvalue().startswith("Sent: 0. Lapsed: 1.")
 
 
 WORKER = """

@@ -1,10 +1,12 @@
 """What the app keeps: templates, routes, messages and their events."""
 
+from .accounts import AccountState
 from .messages import InboxReport, MessageEvent, MessageLog, ReportedMessage
 from .routes import Channel, RouteRule
 from .templates import MessageTemplate, TemplateParameter
 
 __all__ = [
+    "AccountState",
     "Channel",
     "InboxReport",
     "MessageEvent",

@@ -73,6 +73,8 @@ class Reason(models.TextChoices):
     LAPSED = "lapsed", _("The sending process ended without recording what became of it.")
     NEVER_CLAIMED = "never_claimed", _("The sending process ended before it began to send.")
     EXPIRED = "expired", _("It was not worth sending any more when its turn came.")
+    UNKNOWN_RUN = "unknown_run", _("The outcome of too many messages in a row is unknown.")
+    SEAL_BROKEN = "seal_broken", _("Its secret parameters cannot be opened by today's keys.")
     AMBIGUOUS = "ambiguous", _("Another message has the same id of the provider's.")
 
 
@@ -108,6 +110,8 @@ class MessageLog(models.Model):
     params = models.JSONField(
         _("parameters"), default=dict, help_text=_("As they went over the wire, secrets masked.")
     )
+    # The secret ones of a message that waits for a worker, encrypted; empty once it was dispatched.
+    sealed_params = models.TextField(blank=True, editable=False)
     channels = models.JSONField(_("channels"), default=list)
     requested_route = models.CharField(
         _("requested route"), max_length=100, blank=True, help_text=_("Empty: the template's own.")
@@ -161,7 +165,12 @@ class MessageLog(models.Model):
         _("sent at"), null=True, blank=True, help_text=_("When the last attempt began.")
     )
     updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
-    send_at = models.DateTimeField(_("send at"), null=True, blank=True)
+    send_at = models.DateTimeField(
+        _("send at"),
+        null=True,
+        blank=True,
+        help_text=_("Of a queued message: when a worker may take it."),
+    )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     # Both by the database's clock. While a message is queued, sending or asked after, the process
     # that owns the row is taken for dead after the first; the second is when the worker asks the
@@ -185,6 +194,7 @@ class MessageLog(models.Model):
             models.Index(fields=["provider_message_id"], name="etelecom_message_provider_id"),
             models.Index(fields=["status", "lease_expires_at"], name="etelecom_message_lease"),
             models.Index(fields=["next_poll_at"], name="etelecom_message_poll"),
+            models.Index(fields=["status", "account", "send_at"], name="etelecom_message_queue"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -1,26 +1,40 @@
 """`manage.py etelecom_worker`: what has to be done while nobody waits."""
 
 import signal
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from ...sender import DEFAULT_CONCURRENCY
 from ...worker import Tally, Worker
+
+
+def _concurrency(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise ArgumentTypeError("a whole number from 1 to 1000")
+    return int(text)
 
 
 class Command(BaseCommand):
     help = (
-        "Asks the provider what became of messages, matches its reports, and ends messages whose "
-        "sending process died. Runs until it is told to stop (SIGTERM, Ctrl-C)."
+        "Sends what is queued, asks the provider what became of messages, matches its reports, and "
+        "ends messages whose sending process died. Runs until it is told to stop (SIGTERM, Ctrl-C)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--once", action="store_true", help="Work until nothing is due, then end; for cron."
         )
+        parser.add_argument(
+            "--concurrency",
+            type=_concurrency,
+            default=DEFAULT_CONCURRENCY,
+            help="How many queued messages are in flight at most (default: %(default)s).",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        worker = Worker()
+        worker = Worker(concurrency=options["concurrency"])
         if options["once"]:
             self._tell(worker.run_once(), options["verbosity"])
             return
@@ -32,6 +46,6 @@ class Command(BaseCommand):
     def _tell(self, done: Tally, verbosity: int) -> None:
         if done and verbosity:
             self.stdout.write(
-                f"Lapsed messages: {done.lapsed}. Reports matched: {done.matched}. "
+                f"Sent: {done.sent}. Lapsed: {done.lapsed}. Reports matched: {done.matched}. "
                 f"Status queries: {done.polled}."
             )

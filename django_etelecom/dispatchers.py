@@ -1,0 +1,63 @@
+"""How a queued message reaches another process: a few lines for each engine.
+
+A dispatcher is called once the message is committed, with primary keys. It may lose them or bring
+them twice: the row is the queue, the claim decides who sends, and a worker sweeps what is due.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from .conf import settings
+from .sender import DEFAULT_CONCURRENCY, Sender
+
+logger = logging.getLogger("django_etelecom")
+
+
+def dispatch(pks: Sequence[int]) -> None:
+    """Hand queued messages to the site's DISPATCHER. Its fault costs a log line and no message."""
+    try:
+        dispatcher()(pks)
+    except Exception:
+        logger.exception(
+            "%d queued messages could not be handed on; a worker takes them.", len(pks)
+        )
+
+
+def dispatcher() -> Callable[[Sequence[int]], object]:
+    """Import the site's DISPATCHER.
+
+    Raises:
+        ImproperlyConfigured: it is not the dotted path of a function.
+    """
+    path: object = settings.dispatcher
+    try:
+        found = import_string(path) if isinstance(path, str) else None
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            f"ETELECOM['DISPATCHER'] cannot be imported: {error}."
+        ) from error
+    if not callable(found):
+        raise ImproperlyConfigured(
+            "ETELECOM['DISPATCHER'] is the dotted path of a function, such as "
+            "'django_etelecom.dispatchers.worker'."
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def worker(pks: Sequence[int]) -> None:
+    """Leave them to `etelecom_worker`, which looks every second."""
+
+
+def send_now(pks: Sequence[int]) -> int:
+    """Send those of the messages that are due and that nobody else has taken on.
+
+    What an engine calls in its process. Returns how many were sent.
+    """
+    sent = 0
+    with Sender(min(len(pks), DEFAULT_CONCURRENCY)) as sender:
+        while sender.take_on(among=pks) or sender.in_flight or sender.is_held_back:
+            sent += sender.settle(wait=0.5)
+    return sent

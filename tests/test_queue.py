@@ -1,0 +1,884 @@
+"""Messages that wait in their rows for a worker, and the worker that sends them."""
+
+import dataclasses
+import logging
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, transaction
+from django.utils import timezone
+
+from django_etelecom import delivery, dispatchers, events, lifecycle, pace, sender, signals
+from django_etelecom.client.codes import Failure, Refusal
+from django_etelecom.client.protocol import Outcome, SendResult
+from django_etelecom.conf import settings as etelecom_settings
+from django_etelecom.exceptions import IdempotencyConflict, InvalidMessage
+from django_etelecom.models import AccountState, MessageEvent, MessageLog, MessageTemplate
+from django_etelecom.models.batches import update_each
+from django_etelecom.models.messages import Reason
+from django_etelecom.sender import Sender
+from django_etelecom.services import (
+    cancel_message,
+    queue_message,
+    resume_account,
+    send_message,
+)
+from django_etelecom.worker import Tally, Worker
+from tests.backends import accepted
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PHONE = "0912345678"
+REFUSED = SendResult(outcome=Outcome.NOT_SENT, failure=Failure.CONNECTION_REFUSED)
+LOST = SendResult(outcome=Outcome.UNKNOWN, failure=Failure.CONNECTION_LOST)
+
+
+def refusing(refusal):
+    return SendResult(
+        outcome=Outcome.REJECTED, refusal=refusal, http_status=200, provider_status="-3"
+    )
+
+
+@pytest.fixture
+def queued(askable, order_template, order_params):
+    def queue(to=PHONE, **kwargs):
+        return queue_message(order_template, to, order_params, **kwargs)
+
+    return queue
+
+
+@pytest.fixture
+def account(settings):
+    """Change the settings of the default account."""
+
+    def change(**changes):
+        accounts = settings.ETELECOM["ACCOUNTS"]
+        settings.ETELECOM = {
+            **settings.ETELECOM,
+            "ACCOUNTS": {"default": {**accounts["default"], **changes}},
+        }
+
+    return change
+
+
+def work(**options):
+    return Worker(**options).run_once()
+
+
+def answer(backend, *results):
+    """Give these answers in turn, the last one always."""
+    left = list(results)
+    lock = threading.Lock()
+
+    def next_one(outgoing):
+        with lock:
+            result = left.pop(0) if len(left) > 1 else left[0]
+        return result(outgoing) if callable(result) else result
+
+    backend.answer = staticmethod(next_one)
+
+
+def statuses():
+    return Counter(MessageLog.objects.values_list("status", flat=True))
+
+
+# --- Queueing -----------------------------------------------------------------------------------
+
+
+def test_queue__waits_for_a_worker(queued, askable):
+    message = queued()
+
+    assert (message.status, message.attempts, message.lease_expires_at) == ("queued", 0, None)
+    assert askable.sent == []
+
+    assert work() == Tally(sent=1)
+
+    message.refresh_from_db()
+    assert (message.status, message.attempts) == ("accepted", 1)
+    assert message.provider_message_id == "ICOMNI1"
+    assert message.next_poll_at > timezone.now()
+    [event] = message.events.all()
+    assert (event.source, event.status, event.http_status) == ("send", "accepted", 200)
+    [outgoing] = askable.sent
+    assert outgoing.recipient == "84912345678"
+    assert outgoing.channels == ("1", "3")
+    assert outgoing.wire.reveal()["order_code"] == "DH-1024"
+
+
+def test_queue__of_a_transaction_that_is_rolled_back_is_never_sent(queued, askable):
+    with transaction.atomic():
+        queued()
+        transaction.set_rollback(True)
+
+    assert work() == Tally()
+    assert askable.sent == []
+
+
+def test_queue__bad_input_is_refused_before_anything_is_written(queued, order_template):
+    with pytest.raises(InvalidMessage) as caught:
+        queue_message(order_template, "12", {"amount": "x"}, send_at="tomorrow")
+
+    assert {"to", "params.amount", "params.customer_name", "send_at"} <= set(
+        caught.value.message_dict
+    )
+    assert not MessageLog.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("send_at", "sentence"),
+    [
+        ("tomorrow", "Give a datetime with a time zone."),
+        (timezone.now().replace(tzinfo=None), "Give a datetime with a time zone."),
+        (timezone.now() + timedelta(days=800), "This is too far away"),
+        (timezone.now() - timedelta(days=800), "This has passed."),
+    ],
+)
+def test_queue__send_at_that_is_no_instant_of_these_years(queued, send_at, sentence):
+    with pytest.raises(InvalidMessage) as caught:
+        queued(send_at=send_at)
+
+    assert sentence in caught.value.message_dict["send_at"][0]
+
+
+def test_queue__expiry_before_it_is_to_be_sent_is_refused(queued):
+    later = timezone.now() + timedelta(hours=2)
+
+    with pytest.raises(InvalidMessage) as caught:
+        queued(send_at=later, expires_at=later)
+
+    assert caught.value.message_dict == {"expires_at": ["This is before it is to be sent."]}
+
+
+def test_queue__send_at_is_waited_for(queued, askable):
+    message = queued(send_at=timezone.now() + timedelta(hours=1))
+
+    assert work() == Tally()
+    assert message.expires_at - message.send_at == timedelta(days=1)
+
+    MessageLog.objects.update(send_at=timezone.now() - timedelta(seconds=1))
+    assert work() == Tally(sent=1)
+
+
+def test_queue__send_at_in_the_past_is_now(queued, askable):
+    queued(send_at=timezone.now() - timedelta(hours=1))
+
+    assert work() == Tally(sent=1)
+
+
+def test_queue__expired_message_is_not_sent(queued, askable):
+    message = queued()
+    MessageLog.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    assert work() == Tally(lapsed=1)
+
+    message.refresh_from_db()
+    assert (message.status, message.reason) == ("not_sent", "expired")
+    assert askable.sent == []
+
+
+def test_queue__cancelled_message_is_not_sent(queued, askable):
+    message = queued()
+
+    assert cancel_message(message).status == "cancelled"
+    assert work() == Tally()
+    assert askable.sent == []
+
+
+def test_queue__idempotency_key(queued, askable):
+    first = queued(idempotency_key="order-1")
+
+    assert queued(idempotency_key="order-1") == first
+    with pytest.raises(IdempotencyConflict):
+        queued("0912345679", idempotency_key="order-1")
+    assert work() == Tally(sent=1)
+    assert queued(idempotency_key="order-1").status == "accepted"
+    assert len(askable.sent) == 1
+
+
+def test_queue__what_was_queued_is_what_is_sent(queued, askable, order_template):
+    queued()
+    order_template.parameters.all().delete()
+    MessageTemplate.objects.update(code="another", is_active=False)
+
+    assert work() == Tally(sent=1)
+
+    assert askable.sent[0].template_code == "order_confirmation"
+    assert askable.sent[0].wire.reveal()["customer_name"] == "Nguyễn Văn An"
+
+
+# --- Secrets ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def queued_otp(askable, otp_template):
+    return queue_message("login_otp", PHONE, {"otp": "937415"})
+
+
+def test_secret__is_sealed_until_it_is_sent(queued_otp, askable):
+    stored = MessageLog.objects.values().get()
+    assert "937415" not in str(stored)
+    assert stored["params"] == {"otp": "•••"}
+    assert stored["sealed_params"]
+
+    assert work() == Tally(sent=1)
+
+    assert askable.sent[0].wire.reveal() == {"otp": "937415"}
+    assert askable.sent[0].wire.secrets == ("937415",)
+    assert MessageLog.objects.get().sealed_params == ""
+
+
+def test_secret__is_erased_however_it_ends(queued_otp, askable):
+    cancel_message(queued_otp)
+
+    assert MessageLog.objects.get().sealed_params == ""
+
+
+def test_secret__is_erased_where_it_expires_or_lapses(queued_otp, askable, otp_template):
+    MessageLog.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    lapsed = queue_message("login_otp", PHONE, {"otp": "937415"})
+    [claimed] = lifecycle.claim_due(etelecom_settings.account("default"), 8)
+    assert claimed == lapsed
+    MessageLog.objects.filter(pk=lapsed.pk).update(
+        lease_expires_at=timezone.now() - timedelta(seconds=1)
+    )
+
+    assert work() == Tally(lapsed=2)
+
+    assert statuses() == {"not_sent": 1, "unknown": 1}
+    assert list(MessageLog.objects.values_list("sealed_params", flat=True)) == ["", ""]
+    assert askable.sent == []
+
+
+def test_secret__is_kept_for_another_attempt(queued_otp, askable):
+    answer(askable, REFUSED, accepted)
+
+    assert work() == Tally(sent=1)
+    MessageLog.objects.update(send_at=timezone.now())
+    assert work() == Tally(sent=1)
+
+    assert [outgoing.wire.reveal()["otp"] for outgoing in askable.sent] == ["937415"] * 2
+    assert MessageLog.objects.get().sealed_params == ""
+
+
+def test_secret__key_that_no_longer_opens_it(queued_otp, askable, settings, caplog):
+    settings.SECRET_KEY = "another"
+
+    assert work() == Tally()
+
+    queued_otp.refresh_from_db()
+    assert (queued_otp.status, queued_otp.reason) == ("not_sent", "seal_broken")
+    assert queued_otp.sealed_params == ""
+    assert "cannot be opened by today's keys" in queued_otp.get_reason_display()
+    assert str(queued_otp.public_id) in caplog.text
+    assert askable.sent == []
+
+
+def test_secret__former_key_opens_it(queued_otp, askable, settings):
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another"
+
+    assert work() == Tally(sent=1)
+
+
+def test_secret__of_another_message_is_not_sent(queued_otp, askable):
+    other = queue_message("login_otp", "0912345679", {"otp": "111111"})
+    sealed = MessageLog.objects.get(pk=queued_otp.pk).sealed_params
+    MessageLog.objects.filter(pk=other.pk).update(sealed_params=sealed)
+
+    assert work() == Tally(sent=1)
+
+    other.refresh_from_db()
+    assert (other.status, other.reason) == ("not_sent", "seal_broken")
+
+
+# --- Attempts -----------------------------------------------------------------------------------
+
+
+def test_attempt__of_which_nothing_left_is_made_again(queued, askable, caplog):
+    caplog.set_level(logging.INFO, "django_etelecom")
+    message = queued()
+    answer(askable, REFUSED, accepted)
+
+    assert work() == Tally(sent=1)
+
+    message.refresh_from_db()
+    assert (message.status, message.attempts) == ("queued", 1)
+    wait = message.send_at - timezone.now()
+    assert timedelta(seconds=3) < wait <= timedelta(seconds=5)
+    assert message.events.get().status == "not_sent"
+    assert "is queued" in caplog.text
+    assert work() == Tally()
+
+    MessageLog.objects.update(send_at=timezone.now())
+    assert work() == Tally(sent=1)
+    message.refresh_from_db()
+    assert (message.status, message.attempts) == ("accepted", 2)
+    assert [event.status for event in message.events.all()] == ["not_sent", "accepted"]
+
+
+def test_attempt__waits_longer_each_time(queued, askable):
+    queued()
+    answer(askable, REFUSED)
+    waits = []
+    for _ in range(4):
+        MessageLog.objects.update(send_at=timezone.now())
+        work()
+        waits.append(round((MessageLog.objects.get().send_at - timezone.now()).total_seconds()))
+
+    assert waits == [5, 20, 60, 60]
+
+
+def test_attempt__that_would_come_too_late_is_not_made(queued, askable):
+    message = queued(expires_at=timezone.now() + timedelta(seconds=3))
+    answer(askable, REFUSED)
+
+    assert work() == Tally(sent=1)
+
+    message.refresh_from_db()
+    assert (message.status, message.reason) == ("not_sent", "connection_refused")
+
+
+def test_attempt__that_may_have_left_is_never_made_again(queued, askable):
+    message = queued()
+    answer(askable, LOST)
+
+    assert work() == Tally(sent=1)
+    assert work() == Tally()
+
+    message.refresh_from_db()
+    assert (message.status, message.reason) == ("unknown", "connection_lost")
+    assert len(askable.sent) == 1
+
+
+def test_attempt__whose_lease_had_lapsed_is_recorded_first_hand(queued, askable):
+    first, second, third = queued(), queued(), queued()
+
+    def lapse(outgoing):
+        MessageLog.objects.filter(public_id=outgoing.public_id).update(
+            status="unknown", reason="lapsed"
+        )
+        connection.close()
+
+    def lapsed_and_accepted(outgoing):
+        lapse(outgoing)
+        return accepted(outgoing)
+
+    def lapsed_and_refused(outgoing):
+        lapse(outgoing)
+        return REFUSED
+
+    answer(askable, lapsed_and_accepted, lapsed_and_refused, accepted)
+
+    assert work(concurrency=1) == Tally(sent=3)
+
+    for message, status in ((first, "accepted"), (second, "not_sent"), (third, "accepted")):
+        message.refresh_from_db()
+        assert message.status == status
+        assert message.events.count() == 1
+
+
+def test_attempt__backend_that_raises(queued, askable):
+    message = queued()
+
+    def broken(outgoing):
+        raise KeyError("937415")
+
+    answer(askable, broken)
+
+    assert work() == Tally(sent=1)
+
+    message.refresh_from_db()
+    assert (message.status, message.reason) == ("unknown", "internal_error")
+
+
+def test_attempt__signals_and_log(queued, askable, caplog):
+    caplog.set_level(logging.INFO, "django_etelecom")
+    heard = []
+
+    def hear(sender, message, event, **kwargs):
+        heard.append((message.pk, message.status, event.pk is not None))
+
+    signals.message_accepted.connect(hear)
+    try:
+        messages = [queued() for _ in range(3)]
+        work()
+    finally:
+        signals.message_accepted.disconnect(hear)
+
+    assert sorted(heard) == [(message.pk, "accepted", True) for message in messages]
+    assert caplog.text.count("is accepted.") == 3
+    assert "912345678" not in caplog.text
+
+
+def test_record__database_away_for_a_moment_loses_nothing(queued, askable, monkeypatch):
+    messages = [queued() for _ in range(3)]
+    record_sends, record_send = events.record_sends, events.record_send
+    failures = iter([True, True, False])
+    monkeypatch.setattr(delivery, "RECORD_PAUSES", (0.0, 0.0))
+
+    def away(*args, **kwargs):
+        raise OperationalError("gone")
+
+    def away_at_first(*args, **kwargs):
+        if next(failures, False):
+            raise OperationalError("gone")
+        return record_send(*args, **kwargs)
+
+    monkeypatch.setattr(events, "record_sends", away)
+    monkeypatch.setattr(events, "record_send", away_at_first)
+
+    assert work() == Tally(sent=3)
+
+    assert statuses() == {"accepted": 3}
+    assert MessageEvent.objects.count() == 3
+    assert record_sends
+    assert len(messages) == len(askable.sent)
+
+
+def test_record__commit_that_only_seemed_to_fail_is_not_recorded_twice(
+    queued, askable, monkeypatch
+):
+    [queued() for _ in range(3)]
+    record_sends = events.record_sends
+
+    def lost_after_commit(*args, **kwargs):
+        record_sends(*args, **kwargs)
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(events, "record_sends", lost_after_commit)
+
+    assert work() == Tally(sent=3)
+
+    assert statuses() == {"accepted": 3}
+    assert MessageEvent.objects.count() == 3
+
+
+def test_record__database_away_for_long_is_told_of_each_and_lapses(
+    queued, askable, monkeypatch, caplog
+):
+    messages = [queued() for _ in range(3)]
+    monkeypatch.setattr(delivery, "RECORD_PAUSES", (0.0, 0.01))
+
+    def away(*args, **kwargs):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(events, "record_sends", away)
+    monkeypatch.setattr(events, "record_send", away)
+
+    assert work() == Tally(sent=3)
+
+    critical = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert len(critical) == 3
+    for message in messages:
+        assert str(message.public_id) in caplog.text
+    assert statuses() == {"sending": 3}
+    MessageLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert work() == Tally(lapsed=3)
+    assert statuses() == {"unknown": 3}
+
+
+def test_update_each__touches_only_what_it_should(queued):
+    first, second = queued(), queued()
+    MessageLog.objects.filter(pk=second.pk).update(status="cancelled")
+
+    updated = update_each(
+        MessageLog,
+        [{"id": pk, "reason": f"r{pk}", "sent_at": timezone.now()} for pk in (first.pk, second.pk)],
+        where={"status": "queued"},
+        also={"channel": "SMS"},
+        using="default",
+    )
+
+    assert updated == 1
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.reason, first.channel, first.sent_at is not None) == (f"r{first.pk}", "SMS", True)
+    assert (second.reason, second.channel, second.sent_at) == ("", "", None)
+
+
+# --- Many at once -------------------------------------------------------------------------------
+
+
+def test_worker__keeps_as_many_in_flight_as_it_may(queued, askable):
+    for number in range(20):
+        queued(f"09123456{number:02}")
+    lock, flying, most = threading.Lock(), [0], [0]
+
+    def slow(outgoing):
+        with lock:
+            flying[0] += 1
+            most[0] = max(most[0], flying[0])
+        time.sleep(0.05)
+        with lock:
+            flying[0] -= 1
+        return accepted(outgoing)
+
+    answer(askable, slow)
+
+    assert work(concurrency=5) == Tally(sent=20)
+    assert most == [5]
+    assert statuses() == {"accepted": 20}
+
+
+def test_worker__every_request_in_flight_has_its_committed_row(queued, askable):
+    for number in range(12):
+        queued(f"09123456{number:02}")
+    seen = []
+
+    def look(outgoing):
+        seen.append(MessageLog.objects.get(public_id=outgoing.public_id).status)
+        connection.close()
+        return accepted(outgoing)
+
+    answer(askable, look)
+
+    assert work(concurrency=4) == Tally(sent=12)
+    assert seen == ["sending"] * 12
+
+
+def test_worker__several_side_by_side_send_each_message_once(queued, askable):
+    for number in range(60):
+        queued(f"09123456{number:02}")
+    done = []
+
+    def one():
+        try:
+            done.append(work(concurrency=4).sent)
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=one) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert sum(done) == 60
+    assert Counter(outgoing.public_id for outgoing in askable.sent).most_common(1)[0][1] == 1
+    assert statuses() == {"accepted": 60}
+
+
+def test_worker__holds_on_to_what_takes_long(queued, askable, monkeypatch):
+    message = queued()
+    monkeypatch.setattr(lifecycle, "LEASE_MARGIN", timedelta(seconds=0.03))
+    leases = []
+
+    def slow(outgoing):
+        for _ in range(2):
+            time.sleep(0.15)
+            leases.append(MessageLog.objects.get().lease_expires_at)
+        connection.close()
+        return accepted(outgoing)
+
+    answer(askable, slow)
+
+    assert work() == Tally(sent=1)
+    assert leases[1] > leases[0]
+    message.refresh_from_db()
+    assert message.lease_expires_at is None
+
+
+def test_worker__records_a_batch_in_a_few_statements(
+    queued, askable, caplog, django_assert_max_num_queries
+):
+    for number in range(20):
+        queued(f"09123456{number:02}")
+    one = Sender(20)
+    with one:
+        assert one.take_on() == 20
+        while one._answered.qsize() < 20:
+            time.sleep(0.01)
+        # BEGIN and COMMIT, the rows, their events; the state of the account.
+        with django_assert_max_num_queries(5):
+            assert one.settle(wait=1) == 20
+
+    assert statuses() == {"accepted": 20}
+    assert "one by one" not in caplog.text
+
+
+def test_worker__told_to_stop_finishes_what_is_in_flight(queued, askable):
+    for number in range(6):
+        queued(f"09123456{number:02}")
+    worker = Worker(concurrency=2)
+
+    def stop(outgoing):
+        worker.stop()
+        time.sleep(0.05)
+        return accepted(outgoing)
+
+    answer(askable, stop)
+
+    assert list(worker.run()) in ([], [Tally(sent=1)], [Tally(sent=2)])
+
+    assert statuses() == {"accepted": 2, "queued": 4}
+
+
+def test_worker__unusable_account_is_told_and_passed_over(queued, askable, settings, caplog):
+    queued()
+    broken = {"BACKEND": "nowhere.Backend"}
+    settings.ETELECOM = {"ACCOUNTS": {"broken": broken, **settings.ETELECOM["ACCOUNTS"]}}
+
+    assert work() == Tally(sent=1)
+    assert "Nothing is sent by account 'broken'" in caplog.text
+
+
+def test_command__sends_what_is_queued(queued, askable):
+    queued()
+    out = StringIO()
+
+    call_command("etelecom_worker", "--once", "--concurrency", "4", stdout=out)
+
+    assert out.getvalue() == "Sent: 1. Lapsed: 0. Reports matched: 0. Status queries: 0.\n"
+
+
+@pytest.mark.parametrize("wrong", ["0", "1001", "many", "-1"])
+def test_command__concurrency_out_of_bounds(wrong):
+    with pytest.raises(CommandError, match="a whole number from 1 to 1000"):
+        call_command("etelecom_worker", "--once", f"--concurrency={wrong}")
+
+
+# --- Pace ---------------------------------------------------------------------------------------
+
+
+def test_pace__holds_across_workers(queued, askable, account):
+    account(MAX_PER_SECOND=20)
+    for number in range(12):
+        queued(f"09123456{number:02}")
+    starts, lock = [], threading.Lock()
+
+    def note(outgoing):
+        with lock:
+            starts.append(time.monotonic())
+        return accepted(outgoing)
+
+    answer(askable, note)
+
+    def one():
+        try:
+            work()
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=one) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert statuses() == {"accepted": 12}
+    starts.sort()
+    # Eleven gaps of a twentieth of a second; a thread may start a little late.
+    assert starts[-1] - starts[0] >= 11 / 20 - 0.05
+
+
+def test_pace__slots_lie_one_after_the_other(askable, account):
+    account(MAX_PER_SECOND=10)
+    alias = etelecom_settings.account("default")
+
+    first, second = pace.reserve(alias, 3), pace.reserve(alias, 100)
+
+    assert [round(slot, 1) for slot in first] == [0.0, 0.1, 0.2]
+    # Not further ahead than half a second.
+    assert [round(slot, 1) for slot in second] in ([0.3, 0.4, 0.5], [0.3, 0.4])
+    assert pace.reserve(alias, 1) == []
+
+
+def test_pace__without_a_limit_writes_nothing(askable):
+    assert pace.reserve(etelecom_settings.account("default"), 3) == [0.0, 0.0, 0.0]
+    assert not AccountState.objects.exists()
+
+
+# --- Pause --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def paused():
+    heard = []
+
+    def hear(sender, account, reason, **kwargs):
+        heard.append((sender, account, reason))
+
+    signals.account_paused.connect(hear)
+    yield heard
+    signals.account_paused.disconnect(hear)
+
+
+@pytest.mark.parametrize("refusal", [Refusal.OUT_OF_MESSAGES, Refusal.CREDENTIALS, Refusal.ADDRESS])
+def test_pause__refusal_that_the_next_one_would_meet(queued, askable, paused, caplog, refusal):
+    for number in range(10):
+        queued(f"09123456{number:02}")
+    answer(askable, accepted, accepted, refusing(refusal))
+
+    work(concurrency=2)
+
+    # At most what was in flight is lost to it.
+    assert statuses()["rejected"] <= 2
+    assert statuses()["queued"] >= 6
+    assert paused == [(AccountState, "default", Reason(refusal))]
+    [told] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "Account 'default' is paused" in told.getMessage()
+    state = AccountState.objects.get()
+    assert (str(state), state.pause_reason) == ("default", refusal)
+
+    answer(askable, accepted)
+    assert work() == Tally()
+    assert resume_account("default")
+    assert not resume_account("default")
+    work()
+    assert statuses()["queued"] == 0
+
+
+def test_pause__other_refusals_stop_nobody_else(queued, askable, paused):
+    for number in range(4):
+        queued(f"09123456{number:02}")
+    answer(askable, refusing(Refusal.PHONE_NUMBER))
+
+    assert work() == Tally(sent=4)
+    assert paused == []
+
+
+def test_pause__run_of_unknown_outcomes(queued, askable, account, paused):
+    account(PAUSE_AFTER_UNKNOWN=3)
+    for number in range(10):
+        queued(f"09123456{number:02}")
+    answer(askable, LOST)
+
+    work(concurrency=1)
+
+    assert statuses() == {"unknown": 3, "queued": 7}
+    assert paused == [(AccountState, "default", Reason.UNKNOWN_RUN)]
+
+
+def test_pause__answer_in_between_ends_the_run(queued, askable, account, paused):
+    account(PAUSE_AFTER_UNKNOWN=3)
+    for number in range(6):
+        queued(f"09123456{number:02}")
+    answer(askable, LOST, LOST, accepted, LOST, LOST, accepted)
+
+    work(concurrency=1)
+
+    assert statuses() == {"unknown": 4, "accepted": 2}
+    assert paused == []
+
+
+def test_pause__may_be_switched_off(queued, askable, account, paused):
+    account(PAUSE_AFTER_UNKNOWN=None)
+    for number in range(25):
+        queued(f"09123456{number:02}")
+    answer(askable, LOST)
+
+    work()
+
+    assert statuses() == {"unknown": 25}
+    assert paused == []
+
+
+def test_pause__twice_is_told_once(askable, paused):
+    assert pace.pause("default", Reason.CREDENTIALS)
+    assert not pace.pause("default", Reason.ADDRESS)
+    assert AccountState.objects.get().pause_reason == "credentials"
+    assert len(paused) == 1
+
+
+def test_pause__state_that_another_worker_makes_meanwhile(askable, monkeypatch):
+    AccountState.objects.create(alias="default")
+    monkeypatch.setattr(pace, "_exists", lambda alias: False)
+
+    assert pace.pause("default", Reason.CREDENTIALS)
+
+
+def test_pause__immediate_message_that_meets_the_refusal(
+    scripted, order_template, order_params, paused
+):
+    scripted.answer = staticmethod(lambda outgoing: refusing(Refusal.OUT_OF_MESSAGES))
+
+    assert send_message(order_template, PHONE, order_params).status == "rejected"
+
+    assert paused == [(AccountState, "default", Reason.OUT_OF_MESSAGES)]
+
+
+# --- Dispatchers --------------------------------------------------------------------------------
+
+handed_on: list[list[int]] = []
+
+
+def by_hand(pks):
+    handed_on.append(list(pks))
+
+
+def broker_down(pks):
+    raise ConnectionError("no broker")
+
+
+@pytest.fixture
+def dispatcher(settings):
+    def change(path):
+        handed_on.clear()
+        settings.ETELECOM = {**settings.ETELECOM, "DISPATCHER": path}
+
+    return change
+
+
+def test_dispatcher__is_called_once_the_message_is_committed(queued, dispatcher):
+    dispatcher("tests.test_queue.by_hand")
+    with transaction.atomic():
+        message = queued()
+        queued(send_at=timezone.now() + timedelta(hours=1))
+        assert handed_on == []
+
+    assert handed_on == [[message.pk]]
+
+
+@pytest.mark.parametrize("path", ["tests.test_queue.broker_down", "nowhere.at_all", "os.sep", 3])
+def test_dispatcher__that_fails_costs_a_log_line_and_no_message(
+    queued, askable, dispatcher, caplog, path
+):
+    dispatcher(path)
+
+    assert queued().status == "queued"
+    assert "could not be handed on" in caplog.text
+    assert work() == Tally(sent=1)
+
+
+def test_send_now__sends_what_is_due_of_these(queued, askable):
+    first, second, third = queued(), queued(), queued(send_at=timezone.now() + timedelta(hours=1))
+
+    assert dispatchers.send_now([first.pk, third.pk]) == 1
+    assert dispatchers.send_now([first.pk, third.pk]) == 0
+
+    assert statuses() == {"accepted": 1, "queued": 2}
+    second.refresh_from_db()
+    assert second.status == "queued"
+
+
+def test_send_now__keeps_to_the_pace(queued, askable, account):
+    account(MAX_PER_SECOND=20)
+    pks = [queued(f"09123456{number:02}").pk for number in range(14)]
+
+    assert dispatchers.send_now(pks) == 14
+
+
+def test_sender__error_of_ours_forgets_nothing_that_flies(queued, askable, monkeypatch):
+    for number in range(3):
+        queued(f"09123456{number:02}")
+    monkeypatch.setattr(pace, "judge", lambda *_: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError), Sender(1) as one:
+        while one.take_on():
+            one.settle(wait=1)
+
+    assert statuses()["sending"] == 0
+
+
+def test_outgoing__is_kept_from_the_eyes_of_reporters(queued_otp, askable):
+    [message] = lifecycle.claim_due(etelecom_settings.account("default"), 1)
+
+    outgoing = sender.outgoing_of(message)
+
+    assert "937415" not in repr(outgoing)
+    assert dataclasses.asdict(dataclasses.replace(outgoing, wire=None))["channels"] == ("1", "3")
