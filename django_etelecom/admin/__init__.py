@@ -1,7 +1,8 @@
 """The admin: templates, routes, the messages that were sent, and sending one by hand."""
 
+from .accounts import AccountStateAdmin
 from .messages import MessageLogAdmin
 from .routes import RouteRuleAdmin
 from .templates import MessageTemplateAdmin
 
-__all__ = ["MessageLogAdmin", "MessageTemplateAdmin", "RouteRuleAdmin"]
+__all__ = ["AccountStateAdmin", "MessageLogAdmin", "MessageTemplateAdmin", "RouteRuleAdmin"]

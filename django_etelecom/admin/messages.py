@@ -21,6 +21,7 @@ from ..explanation import Step, explain, network_name
 from ..models import MessageLog
 from ..models.routes import channel_names
 from ..transactions import non_atomic
+from .accounts import paused_accounts
 from .lookups import AskableLists
 from .refresh import refresh_many, refresh_view
 from .rendering import filled_text, status_badge
@@ -165,8 +166,11 @@ class MessageLogAdmin(AskableLists):
         return queryset.filter(found), False
 
     @non_atomic
-    def changelist_view(self, *args: Any, **kwargs: Any) -> Any:
-        return super().changelist_view(*args, **kwargs)
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        told = {"paused_accounts": paused_accounts(request, self.admin_site)}
+        return super().changelist_view(request, {**told, **(extra_context or {})})
 
     @admin.action(description=_("Refresh status"), permissions=["view"])
     def refresh_selected(self, request: HttpRequest, queryset: QuerySet[MessageLog]) -> None:

@@ -1,0 +1,103 @@
+"""Accounts that are paused, and the button that lets their messages go again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ..models import AccountState
+from ..services import resume_account
+from .lookups import AskableLists
+
+
+def paused_accounts(
+    request: HttpRequest, site: admin.AdminSite
+) -> list[tuple[AccountState, str | None]]:
+    """Return the paused accounts, each with the URL that resumes it where this person may."""
+    may_resume = request.user.has_perm("etelecom.change_accountstate")
+    return [
+        (
+            state,
+            reverse("admin:etelecom_accountstate_resume", args=[state.pk], current_app=site.name)
+            if may_resume
+            else None,
+        )
+        for state in AccountState.objects.exclude(paused_at=None)
+    ]
+
+
+@admin.register(AccountState)
+class AccountStateAdmin(AskableLists):
+    """Who may change an account may resume it; nothing else of it is changed by hand."""
+
+    list_display = ["alias", "works", "pause_reason", "paused_at"]
+    sortable_by = ()
+    readonly_fields = ["alias", "works", "pause_reason", "paused_at", "unknown_in_a_row"]
+    fields = ("alias", "works", "pause_reason", "paused_at", "unknown_in_a_row")
+
+    class Media:
+        css = {"all": ["etelecom/admin.css"]}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("etelecom.view_accountstate") or request.user.has_perm(
+            "etelecom.change_accountstate"
+        )
+
+    def get_urls(self) -> list[Any]:
+        resume = self.admin_site.admin_view(self.resume_view)
+        return [
+            path("<int:pk>/resume/", resume, name="etelecom_accountstate_resume"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        told = {"paused_accounts": paused_accounts(request, self.admin_site)}
+        return super().changelist_view(request, {**told, **(extra_context or {})})
+
+    def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Resume an account and go back to where its banner was."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not request.user.has_perm("etelecom.change_accountstate"):
+            raise PermissionDenied
+        state = AccountState.objects.filter(pk=pk).first()
+        if state is None:
+            raise Http404
+        told = {"account": state.alias}
+        if resume_account(state.alias):
+            self.log_change(request, state, "Resumed.")
+            messages.success(request, _("Account “%(account)s” goes on.") % told)
+        else:
+            messages.info(request, _("Account “%(account)s” was not paused any more.") % told)
+        sees_messages = request.user.has_perm("etelecom.view_messagelog")
+        shown = "messagelog" if sees_messages else "accountstate"
+        return HttpResponseRedirect(
+            reverse(f"admin:etelecom_{shown}_changelist", current_app=self.admin_site.name)
+        )
+
+    @admin.display(description=gettext_lazy("works"), boolean=True)
+    def works(self, state: AccountState) -> bool:
+        return not state.is_paused
