@@ -882,3 +882,64 @@ def test_outgoing__is_kept_from_the_eyes_of_reporters(queued_otp, askable):
 
     assert "937415" not in repr(outgoing)
     assert dataclasses.asdict(dataclasses.replace(outgoing, wire=None))["channels"] == ("1", "3")
+
+
+def test_secret__of_an_attempt_whose_lease_had_lapsed_stays_erased(queued_otp, askable):
+    def lapse(outgoing):
+        MessageLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+        lifecycle.sweep()
+        connection.close()
+        return accepted(outgoing)
+
+    answer(askable, lapse)
+
+    assert work() == Tally(sent=1)
+
+    queued_otp.refresh_from_db()
+    assert (queued_otp.status, queued_otp.sealed_params) == ("accepted", "")
+
+
+def test_worker__told_to_stop_at_once_begins_nothing(queued, askable):
+    queued()
+    worker = Worker()
+    worker.stop()
+
+    assert worker.run_once() == Tally()
+    assert askable.sent == []
+
+
+def test_worker__told_to_stop_records_the_question_in_flight(queued, askable):
+    queued()
+    work()
+    MessageLog.objects.update(next_poll_at=timezone.now() - timedelta(seconds=1))
+    worker = Worker()
+    told = askable.status
+
+    def stop(provider_message_id):
+        worker.stop()
+        time.sleep(0.3)
+        return told(provider_message_id)
+
+    askable.status = staticmethod(stop)
+
+    list(worker.run())
+
+    assert MessageEvent.objects.filter(source="poll").count() == 1
+
+
+def test_sender__records_a_batch_at_most_at_once(queued, askable, monkeypatch):
+    monkeypatch.setattr(sender, "BATCH", 2)
+    for number in range(5):
+        queued(f"09123456{number:02}")
+
+    assert work() == Tally(sent=5)
+    assert statuses() == {"accepted": 5}
+
+
+def test_sender__leaving_the_block_records_what_is_in_flight(queued, askable):
+    queued()
+
+    with Sender() as one:
+        assert one.take_on() == 1
+
+    assert statuses() == {"accepted": 1}
