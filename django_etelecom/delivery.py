@@ -96,6 +96,10 @@ def record_all(
         failed = type(error).__name__
         logger.warning("Answers are recorded one by one (%s).", failed)
         one_by_one += final
+    except BaseException as error:
+        for message, result in results:
+            _tell_unrecorded(message, result, type(error).__name__)
+        raise
     ends_at = time.monotonic() + sum(RECORD_PAUSES)
     for message, result in one_by_one:
         told_to_stop = _record(message, result, backend, failed=failed, ends_at=ends_at)

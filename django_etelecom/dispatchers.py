@@ -58,6 +58,7 @@ def send_now(pks: Sequence[int]) -> int:
     """
     sent = 0
     with Sender(min(len(pks), DEFAULT_CONCURRENCY)) as sender:
-        while sender.take_on(among=pks) or sender.in_flight or sender.is_held_back:
-            sent += sender.settle(wait=0.5)
+        while sender.take_on(among=pks) or sender.is_busy:
+            sent += sender.record()
+            sender.come_in(wait=0.5)
     return sent

@@ -125,9 +125,8 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
     if result.provider_message_id:
         told["provider_message_id"] = result.provider_message_id
         unreported = Q(RawSQL(NOT_IN_INBOX, [result.provider_message_id], BooleanField()))  # noqa: S611
-        schedule = settings.poll_after
-        if can_be_asked and status in OPEN and schedule:
-            told["next_poll_at"] = DatabaseNow(after=timedelta(seconds=schedule[0]))
+        if can_be_asked and status in OPEN:
+            told["next_poll_at"] = _first_poll()
     row = MessageLog.objects.filter(pk=message.pk)
     movable = row.filter(status__in=movable_to(status))
     waiting = False
@@ -153,6 +152,11 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
     return waiting
 
 
+def _first_poll() -> DatabaseNow | None:
+    schedule = settings.poll_after
+    return DatabaseNow(after=timedelta(seconds=schedule[0])) if schedule else None
+
+
 class SomeMoved(Exception):
     """Of a batch, some rows were not `sending` any more; nothing of it was written."""
 
@@ -168,22 +172,16 @@ def record_sends(results: Sequence[tuple[MessageLog, SendResult]], *, can_be_ask
         SomeMoved: record them one by one.
     """
     database = MessageLog.database()
-    schedule = settings.poll_after if can_be_asked else ()
-    told = []
-    for message, result in results:
-        evidence = of_send(result)
-        asks = bool(schedule and result.provider_message_id and evidence.status in OPEN)
-        told.append((message, evidence, asks))
+    told = [(message, of_send(result)) for message, result in results]
+    first_poll = _first_poll() if can_be_asked else None
+    by_poll: dict[DatabaseNow | None, list[dict[str, Any]]] = {}
+    for message, evidence in told:
+        is_askable = evidence.provider_message_id and evidence.status in OPEN
+        row = {"id": message.pk, "provider_message_id": evidence.provider_message_id}
+        by_poll.setdefault(first_poll if is_askable else None, []).append(row | _told(evidence))
     with transaction.atomic(using=database):
-        for will_be_asked in (True, False):
-            rows = [
-                {"id": message.pk, "provider_message_id": evidence.provider_message_id}
-                | _told(evidence)
-                for message, evidence, asks in told
-                if asks is will_be_asked
-            ]
-            next_poll = DatabaseNow(after=timedelta(seconds=schedule[0])) if will_be_asked else None
-            if rows and len(rows) != update_each(
+        for next_poll, rows in by_poll.items():
+            if len(rows) != update_each(
                 MessageLog,
                 rows,
                 where={"status": Status.SENDING},
@@ -191,9 +189,9 @@ def record_sends(results: Sequence[tuple[MessageLog, SendResult]], *, can_be_ask
                 using=database,
             ):
                 raise SomeMoved
-        appended = [_event(message, evidence) for message, evidence, _asks in told]
+        appended = [_event(message, evidence) for message, evidence in told]
         MessageEvent.objects.using(database).bulk_create(appended)
-    for (message, evidence, _asks), event in zip(told, appended, strict=True):
+    for (message, evidence), event in zip(told, appended, strict=True):
         for name, value in _told(evidence).items():
             setattr(message, name, value)
         message.provider_message_id = evidence.provider_message_id
@@ -327,8 +325,11 @@ def _event(message: MessageLog, evidence: Evidence) -> MessageEvent:
 
 def _log(message: MessageLog, event: MessageEvent) -> None:
     well = event.status in (Status.ACCEPTED, Status.DELIVERED)
+    level = logging.INFO if well else logging.WARNING
+    if not logger.isEnabledFor(level):
+        return
     logger.log(
-        logging.INFO if well else logging.WARNING,
+        level,
         "Message %s to %s by %s is %s%s.",
         message.public_id,
         mask(message.recipient),

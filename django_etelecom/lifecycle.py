@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import connections, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import BooleanField, F, Q, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from .conf import Account
-from .models import MessageLog
+from .models import AccountState, MessageLog
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Status
 from .signals import announce, has_receivers
@@ -63,8 +64,17 @@ def claim(message: MessageLog, account: Account) -> bool:
     return bool(claimed)
 
 
+NOT_PAUSED = (
+    f"NOT EXISTS (SELECT 1 FROM {AccountState._meta.db_table} "  # noqa: S608
+    "WHERE alias = %s AND paused_at IS NOT NULL)"
+)
+"""As `~Exists(…)`, which takes longer to compile than to run."""
+
+
 def due(account: Account, among: Sequence[int] | None = None) -> QuerySet[MessageLog]:
     """Return the queued messages of an account that a worker may take now, the oldest first.
+
+    None while the account is paused.
 
     Args:
         account: whose messages.
@@ -74,8 +84,9 @@ def due(account: Account, among: Sequence[int] | None = None) -> QuerySet[Messag
     rows = MessageLog.objects.using(MessageLog.database())
     if among is not None:
         rows = rows.filter(pk__in=among)
+    works = RawSQL(NOT_PAUSED, [account.alias], BooleanField())  # noqa: S611
     return rows.filter(
-        is_alive, status=Status.QUEUED, account=account.alias, send_at__lte=DatabaseNow()
+        works, is_alive, status=Status.QUEUED, account=account.alias, send_at__lte=DatabaseNow()
     ).order_by("send_at", "pk")
 
 
@@ -131,6 +142,17 @@ def requeue(message: MessageLog) -> bool:
         status=Status.QUEUED, send_at=wait, lease_expires_at=None, updated_at=timezone.now()
     )
     return bool(moved)
+
+
+def give_back(pks: Sequence[int]) -> None:
+    """Queue claimed messages again that this process has not begun to send: sending -> queued."""
+    MessageLog.objects.filter(pk__in=pks, status=Status.SENDING).update(
+        status=Status.QUEUED,
+        attempts=F("attempts") - 1,
+        sent_at=None,
+        lease_expires_at=None,
+        updated_at=timezone.now(),
+    )
 
 
 def give_up(message: MessageLog, reason: Reason) -> bool:

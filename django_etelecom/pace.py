@@ -32,31 +32,40 @@ def paused_accounts() -> set[str]:
     return set(states.values_list("alias", flat=True))
 
 
-def judge(account: Account, results: Sequence[SendResult]) -> None:
+def judge(account: Account, results: Sequence[SendResult]) -> bool:
     """Pause an account where its answers say that the next messages would fare no better.
 
     Args:
         account: whose messages they were.
         results: what has come of some of them, in any order.
+
+    Returns:
+        Whether they say so.
     """
-    judge_refusals(account, results)
+    if judge_refusals(account, results):
+        return True
+    if account.pause_after_unknown is None:
+        return False
     states = AccountState.objects.filter(alias=account.alias)
     unknown = sum(result.outcome is Outcome.UNKNOWN for result in results)
-    if unknown < len(results) or account.pause_after_unknown is None:
+    if unknown < len(results):
         states.filter(unknown_in_a_row__gt=0).update(unknown_in_a_row=0)
-        return
+        return False
     _ensure(account.alias)
     states.update(unknown_in_a_row=F("unknown_in_a_row") + unknown)
-    if states.filter(unknown_in_a_row__gte=account.pause_after_unknown).exists():
+    is_long = states.filter(unknown_in_a_row__gte=account.pause_after_unknown).exists()
+    if is_long:
         pause(account.alias, Reason.UNKNOWN_RUN)
+    return is_long
 
 
-def judge_refusals(account: Account, results: Sequence[SendResult]) -> None:
-    """Pause an account that its provider refuses."""
+def judge_refusals(account: Account, results: Sequence[SendResult]) -> bool:
+    """Pause an account that its provider refuses; tell whether it does."""
     for result in results:
         if result.refusal is not None and result.refusal in PAUSING:
             pause(account.alias, Reason(result.refusal))
-            return
+            return True
+    return False
 
 
 def pause(alias: str, reason: Reason) -> bool:

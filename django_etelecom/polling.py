@@ -13,6 +13,10 @@ CATCH_UP = 0.1
 """Seconds whose questions are made up for, where the thread was busy with something else."""
 
 
+PAUSE = 1.0
+"""Seconds until it looks again after nothing was due."""
+
+
 class Poller:
     """Keeps questions in flight. Used by one thread, in a `with` block.
 
@@ -23,6 +27,7 @@ class Poller:
         self._threads = reports.polling_threads()
         self._answered: queue.SimpleQueue[tuple[reports.Poll, Evidence]] = queue.SimpleQueue()
         self._next_at = time.monotonic()
+        self._look_at = 0.0
         self.in_flight = 0
         self.is_held_back = False
         """Whether more may be due than MAX_POLLS_PER_SECOND has let through."""
@@ -51,6 +56,8 @@ class Poller:
         """Take on questions that are due, as many as MAX_POLLS_PER_SECOND has room for."""
         now = time.monotonic()
         gap = 1 / settings.max_polls_per_second
+        if now < self._look_at:
+            return 0
         self._next_at = max(self._next_at, now - max(gap, CATCH_UP))
         slots = int((now - self._next_at) / gap)
         room = min(reports.CONCURRENT_POLLS - self.in_flight, slots)
@@ -60,6 +67,8 @@ class Poller:
         polls = reports.due_polls(reports.usable_backends(), room)
         for poll in polls:
             self._threads.submit(self._ask, poll)
+        if not polls:
+            self._look_at = now + PAUSE
         self.in_flight += len(polls)
         self._next_at += len(polls) * gap
         return len(polls)

@@ -99,7 +99,7 @@ def mask_text(text: str, secrets: Iterable[str]) -> str:
     spaced, dashed or grouped, in full-width characters and with invisible ones in between, and
     the beginning of a secret where the text was cut off in it.
     """
-    return _masked(text, _needles(secrets), may_be_cut=True)
+    return _masked(text, _needles(secrets), may_be_cut=True) if text else ""
 
 
 def clean_text(text: object, limit: int) -> str:

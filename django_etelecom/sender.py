@@ -4,11 +4,13 @@ Each request in flight has its committed row, `sending`, before its first byte. 
 and records; requests travel in others, which touch no database.
 """
 
+import contextlib
 import logging
+import math
 import queue
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -18,8 +20,8 @@ from django.core.exceptions import ImproperlyConfigured
 from . import delivery, lifecycle, pace
 from .accounts import backend_for
 from .backends.base import BaseBackend, Outgoing
-from .client.protocol import SendResult
-from .conf import settings
+from .client.protocol import Outcome, SendResult
+from .conf import Account, settings
 from .models import MessageLog
 from .models.messages import Reason
 from .queued import outgoing_of
@@ -28,6 +30,12 @@ from .sealing import SealBroken
 logger = logging.getLogger("django_etelecom")
 
 DEFAULT_CONCURRENCY = 32
+
+AHEAD = 0.25
+"""Of the concurrency: messages claimed before their turn, so that no request waits for a claim."""
+
+GATHER = 0.005
+"""Seconds that answers are gathered in, so that many are recorded at once."""
 
 BATCH = 256
 """Answers that are recorded at once at most."""
@@ -47,16 +55,20 @@ class Flight:
 class Sender:
     """Keeps up to `concurrency` queued messages in flight. Used by one thread, in a `with` block.
 
-    Leaving the block waits for what is in flight and records it.
+    Leaving the block gives back what has not begun, waits for what is in flight and records it.
     """
 
     def __init__(self, concurrency: int = DEFAULT_CONCURRENCY) -> None:
         self.concurrency = concurrency
-        self._threads = ThreadPoolExecutor(concurrency, "etelecom-send")
+        self._claims_at_most = concurrency + math.ceil(concurrency * AHEAD)
+        self._threads: list[threading.Thread] = []
+        self._ready: queue.SimpleQueue[Flight | None] = queue.SimpleQueue()
         self._answered: queue.SimpleQueue[tuple[Flight, SendResult]] = queue.SimpleQueue()
         self._waiting: list[Flight] = []
         self._flying: dict[int, Flight] = {}
+        self._landed: list[tuple[Flight, SendResult]] = []
         self._renewed_at = time.monotonic()
+        self._well_since: dict[str, float] = {}
         self.is_held_back = False
         """Whether more is due than MAX_PER_SECOND has let through."""
 
@@ -70,20 +82,20 @@ class Sender:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            while self.in_flight:
-                self.settle(wait=0.1)
+            self._give_back()
+            while self._flying or self._landed:
+                self.come_in(wait=0.1)
+                self.record()
         finally:
-            self._threads.shutdown()
-
-    @property
-    def in_flight(self) -> int:
-        """How many messages are claimed and not yet recorded."""
-        return len(self._flying)
+            for _thread in self._threads:
+                self._ready.put(None)
+            for thread in self._threads:
+                thread.join()
 
     @property
     def is_busy(self) -> bool:
         """Whether there is more to do before this one may rest."""
-        return bool(self._flying) or self.is_held_back
+        return bool(self._flying or self._landed) or self.is_held_back
 
     def take_on(self, *, among: Sequence[int] | None = None) -> int:
         """Claim what is due, as much as there is room for, and start it; return how many.
@@ -93,10 +105,9 @@ class Sender:
         """
         taken = 0
         self.is_held_back = False
-        paused = pace.paused_accounts()
         for alias in settings.account_aliases:
-            room = self.concurrency - self.in_flight
-            if alias not in paused and room:
+            room = self._claims_at_most - len(self._flying)
+            if room:
                 taken += self._take_on(alias, room, among)
         return taken
 
@@ -131,48 +142,96 @@ class Sender:
 
     def _start(self) -> None:
         """Start the messages whose slot has come."""
+        if not self._waiting:
+            return
         now = time.monotonic()
         due = [flight for flight in self._waiting if flight.starts_at <= now]
         if due:
             self._waiting = [flight for flight in self._waiting if flight.starts_at > now]
         for flight in due:
-            self._threads.submit(self._send, flight)
+            self._ready.put(flight)
+        while len(self._threads) < min(self.concurrency, len(self._flying)):
+            thread = threading.Thread(target=self._send, name="etelecom-send", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
-    def _send(self, flight: Flight) -> None:
-        self._answered.put((flight, delivery.attempt(flight.outgoing, flight.backend)))
+    def _send(self) -> None:
+        while (flight := self._ready.get()) is not None:
+            result = delivery.attempt(flight.outgoing, flight.backend)
+            self._answered.put((flight, result))
 
-    def settle(self, *, wait: float) -> int:
-        """Record the answers that have come; return how many.
+    def _give_back(self, account: Account | None = None) -> None:
+        """Queue again what was claimed and has not begun.
+
+        Args:
+            account: whose messages; None: all.
+        """
+        begun: list[Flight] = []
+        with contextlib.suppress(queue.Empty):
+            while (flight := self._ready.get_nowait()) is not None:
+                begun.append(flight)
+        waiting, self._waiting = [*self._waiting, *begun], []
+        given_back = []
+        for flight in waiting:
+            if account is None or flight.backend.account == account:
+                given_back.append(flight.message.pk)
+                del self._flying[flight.message.pk]
+            else:
+                self._waiting.append(flight)
+        self._start()
+        if given_back:
+            lifecycle.give_back(given_back)
+
+    def come_in(self, *, wait: float) -> None:
+        """Take in the answers that have come, which makes room; they are recorded by `record`.
 
         Args:
             wait: seconds to wait for the first one.
         """
-        if self._waiting:
-            self._start()
+        self._start()
         if self._waiting:
             next_start = min(flight.starts_at for flight in self._waiting) - time.monotonic()
             wait = min(wait, max(0.0, next_start))
-        answers = list(self._come_in(wait)) if self.is_busy else []
-        by_backend: dict[BaseBackend, list[tuple[MessageLog, SendResult]]] = {}
-        for flight, result in answers:
-            by_backend.setdefault(flight.backend, []).append((flight.message, result))
-        try:
-            for backend, results in by_backend.items():
-                delivery.record_all(results, backend)
-                pace.judge(backend.account, [result for _message, result in results])
-        finally:
-            for flight, _result in answers:
-                del self._flying[flight.message.pk]
-        self._renew()
-        return len(answers)
-
-    def _come_in(self, wait: float) -> Iterator[tuple[Flight, SendResult]]:
-        try:
-            yield self._answered.get(timeout=wait)
-            for _ in range(BATCH - 1):
-                yield self._answered.get_nowait()
-        except queue.Empty:
+        if not self.is_busy:
             return
+        few = max(1, self.concurrency // 8)
+        ends_at = 0.0
+        with contextlib.suppress(queue.Empty):
+            while len(self._landed) < BATCH:
+                self._landed.append(self._answered.get(timeout=wait))
+                ends_at = ends_at or time.monotonic() + GATHER
+                wait = max(0.0, ends_at - time.monotonic()) if len(self._landed) < few else 0.0
+        by_account: dict[Account, list[SendResult]] = {}
+        for flight, result in self._landed:
+            self._flying.pop(flight.message.pk, None)
+            by_account.setdefault(flight.backend.account, []).append(result)
+        for account, results in by_account.items():
+            self._judge(account, results)
+
+    def _judge(self, account: Account, results: Sequence[SendResult]) -> None:
+        """Pause an account before more of its messages are claimed.
+
+        That answers came which were good is told once a second.
+        """
+        now = time.monotonic()
+        is_well = all(result.outcome is Outcome.ACCEPTED for result in results)
+        if is_well and now - self._well_since.get(account.alias, -math.inf) < 1.0:
+            return
+        if is_well:
+            self._well_since[account.alias] = now
+        if pace.judge(account, results):
+            self._give_back(account)
+
+    def record(self) -> int:
+        """Record the answers that were taken in; return how many."""
+        landed, self._landed = self._landed, []
+        by_backend: dict[BaseBackend, list[tuple[MessageLog, SendResult]]] = {}
+        for flight, result in landed:
+            by_backend.setdefault(flight.backend, []).append((flight.message, result))
+        for backend, results in by_backend.items():
+            delivery.record_all(results, backend)
+        self._renew()
+        return len(landed)
 
     def _renew(self) -> None:
         """Hold on to what is still in flight, long before another worker would take it for dead."""

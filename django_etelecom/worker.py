@@ -109,8 +109,10 @@ class Worker:
             done.lapsed = sweep() + expire_due()
             done.matched = reports.match_inbox()
             reports.bring_forward()
+        sender.come_in(wait=0.05)
+        # Before the answers are recorded, so that what they made room for is on its way meanwhile.
         sender.take_on()
         poller.take_on()
-        done.sent = sender.settle(wait=0.05)
+        done.sent = sender.record()
         done.polled = poller.settle(wait=0.0 if sender.is_busy else 0.05)
         return done

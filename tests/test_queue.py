@@ -482,6 +482,27 @@ def test_record__database_away_for_long_is_told_of_each_and_lapses(
     assert statuses() == {"unknown": 3}
 
 
+def test_record__error_of_ours_is_told_with_every_outcome(queued, askable, monkeypatch, caplog):
+    messages = [queued() for _ in range(2)]
+    monkeypatch.setattr(events, "record_sends", lambda *args, **kwargs: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        work(concurrency=2)
+
+    for message in messages:
+        assert f"message {message.public_id} could not be recorded" in caplog.text
+
+
+def test_record__of_a_site_that_asks_nothing(queued, askable, settings):
+    settings.ETELECOM = {**settings.ETELECOM, "POLL_AFTER": []}
+    message = queued()
+
+    assert work() == Tally(sent=1)
+
+    message.refresh_from_db()
+    assert (message.status, message.next_poll_at) == ("accepted", None)
+
+
 def test_update_each__touches_only_what_it_should(queued):
     first, second = queued(), queued()
     MessageLog.objects.filter(pk=second.pk).update(status="cancelled")
@@ -594,8 +615,9 @@ def test_worker__records_a_batch_in_a_few_statements(
         while one._answered.qsize() < 20:
             time.sleep(0.01)
         # BEGIN and COMMIT, the rows, their events; the state of the account.
+        one.come_in(wait=1)
         with django_assert_max_num_queries(5):
-            assert one.settle(wait=1) == 20
+            assert one.record() == 20
 
     assert statuses() == {"accepted": 20}
     assert "one by one" not in caplog.text
@@ -750,7 +772,9 @@ def test_pause__run_of_unknown_outcomes(queued, askable, account, paused):
 
     work(concurrency=1)
 
-    assert statuses() == {"unknown": 3, "queued": 7}
+    # One may have begun before the third was known.
+    assert statuses()["unknown"] in (3, 4)
+    assert statuses()["queued"] == 10 - statuses()["unknown"]
     assert paused == [(AccountState, "default", Reason.UNKNOWN_RUN)]
 
 
@@ -870,7 +894,8 @@ def test_sender__error_of_ours_forgets_nothing_that_flies(queued, askable, monke
 
     with pytest.raises(ZeroDivisionError), Sender(1) as one:
         while one.take_on():
-            one.settle(wait=1)
+            one.come_in(wait=1)
+            one.record()
 
     assert statuses()["sending"] == 0
 
@@ -934,6 +959,59 @@ def test_sender__records_a_batch_at_most_at_once(queued, askable, monkeypatch):
 
     assert work() == Tally(sent=5)
     assert statuses() == {"accepted": 5}
+
+
+def test_sender__gives_back_what_has_not_begun(queued, askable):
+    for number in range(5):
+        queued(f"09123456{number:02}")
+    begun = threading.Event()
+
+    def slow(outgoing):
+        begun.set()
+        time.sleep(0.1)
+        return accepted(outgoing)
+
+    answer(askable, slow)
+
+    with Sender(4) as one:
+        assert one.take_on() == 5
+        begun.wait(5)
+        time.sleep(0.05)
+
+    assert statuses() == {"accepted": 4, "queued": 1}
+    left = MessageLog.objects.get(status="queued")
+    assert (left.attempts, left.sent_at, left.lease_expires_at) == (0, None, None)
+    assert work() == Tally(sent=1)
+
+
+def test_sender__pause_of_one_account_leaves_the_others_going(
+    queued, askable, settings, order_template, paused
+):
+    accounts = settings.ETELECOM["ACCOUNTS"]
+    settings.ETELECOM = {
+        **settings.ETELECOM,
+        "ACCOUNTS": {**accounts, "second": accounts["default"]},
+    }
+    MessageTemplate.objects.update(account="second")
+    order_template.refresh_from_db()
+    for number in range(4):
+        queued(f"09123456{number:02}")
+    MessageLog.objects.filter(
+        pk__in=list(MessageLog.objects.values_list("pk", flat=True)[:2])
+    ).update(account="default")
+
+    def refuse_default(outgoing):
+        time.sleep(0.02)
+        account = MessageLog.objects.get(public_id=outgoing.public_id).account
+        connection.close()
+        return refusing(Refusal.CREDENTIALS) if account == "default" else accepted(outgoing)
+
+    answer(askable, refuse_default)
+
+    work(concurrency=1)
+
+    assert [account for _sender, account, _reason in paused] == ["default"]
+    assert MessageLog.objects.filter(account="second", status="accepted").count() == 2
 
 
 def test_sender__leaving_the_block_records_what_is_in_flight(queued, askable):
