@@ -7,6 +7,7 @@ and nothing here, nor Django's own log of requests, writes it down.
 import logging
 from http import HTTPStatus
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
@@ -27,6 +28,7 @@ FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 # Under ATOMIC_REQUESTS the answer would be ready before the report is committed.
 @non_atomic
 @csrf_exempt
+@login_not_required
 def webhook(request: HttpRequest, token: str) -> HttpResponse:
     """Take one delivery report or a list of them; answer 200 once they are in the database."""
     try:

@@ -118,6 +118,15 @@ def test_webhook__needs_no_transaction_of_the_requests():
     assert resolve(f"/etelecom/webhooks/{TOKEN}/").func._non_atomic_requests == {"default"}
 
 
+def test_webhook__needs_nobody_to_be_logged_in(message, settings):
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE,
+        "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    ]
+
+    assert post().status_code == 200
+
+
 # --- Let in -------------------------------------------------------------------------------------
 
 
