@@ -1,6 +1,6 @@
 """What eTelecom calls: `path("etelecom/", include("django_etelecom.urls"))`."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from .webhooks import webhook
 
@@ -8,6 +8,6 @@ app_name = "etelecom"
 
 urlpatterns = [
     path("webhooks/<str:token>/", webhook, name="webhook"),
-    # As it may have been registered. A path that no pattern takes would be logged, token and all.
-    path("webhooks/<str:token>", webhook),
+    # However it was registered: a path that no pattern takes would be logged, token and all.
+    re_path(r"^webhooks/(?P<token>[\s\S]*)", webhook),
 ]

@@ -140,7 +140,19 @@ def test_webhook__two_tokens_are_valid_while_one_takes_over(message, site):
 
 
 @pytest.mark.parametrize(
-    "token", ["wrong", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "é", "%00", " "]
+    "token",
+    [
+        "",
+        "wrong",
+        TOKEN[:-1],
+        TOKEN + "x",
+        TOKEN.upper(),
+        "é",
+        "%00",
+        " ",
+        f"{TOKEN}/",
+        f"/{TOKEN}",
+    ],
 )
 def test_webhook__wrong_token_is_not_found(message, token):
     response = post(token=token)
@@ -315,6 +327,10 @@ def test_webhook__tokens_that_cannot_be_used_are_told_in_the_log(message, site, 
         lambda: post(content_type="application/x-www-form-urlencoded"),
         lambda: Client().get(f"/etelecom/webhooks/{TOKEN}/"),
         lambda: Client().post(f"/etelecom/webhooks/{TOKEN}", "{}", content_type="text/plain"),
+        lambda: post(token=f"{TOKEN}/"),
+        lambda: post(token=f"{TOKEN}/%20"),
+        lambda: post(token=f"/{TOKEN}"),
+        lambda: post(token=f"a%2F{TOKEN}%0A%00"),
     ],
 )
 def test_webhook__token_reaches_no_log(message, caplog, monkeypatch, send):
