@@ -18,6 +18,7 @@ from .accounts import backend_for
 from .backends.base import BaseBackend, Outgoing
 from .client.opaque import Opaque, shielded
 from .client.protocol import route_rule
+from .conf import settings
 from .exceptions import InvalidMessage
 from .models import MessageLog, MessageTemplate, RouteRule
 from .models.routes import validate_channels
@@ -116,8 +117,10 @@ def prepare(
 
     Raises:
         InvalidMessage: with every fault at once, keyed by field.
-        ImproperlyConfigured: the template's account cannot work as it is set.
+        ImproperlyConfigured: the template's account cannot work as it is set, or what becomes of
+            the message could not be recorded.
     """
+    _check_settings()
     faults: dict[str, list[str]] = {}
     plan = _collect(faults, lambda: _plan(template))
     recipient = _collect(faults, lambda: phone.normalize(to))
@@ -144,6 +147,11 @@ def prepare(
         expires_at=expires,
         metadata=kept or {},
     )
+
+
+def _check_settings() -> None:
+    # Read again once the provider has answered: a fault that came up then would lose the answer.
+    _ = settings.poll_after, settings.confirms_reports
 
 
 def _collect(faults: dict[str, list[str]], check: Callable[[], T]) -> T | None:

@@ -463,6 +463,23 @@ def test_send__account_that_does_not_exist_raises(scripted, otp_template, templa
     assert not MessageLog.objects.exists()
 
 
+@committing
+@pytest.mark.parametrize(
+    "fault", [{"POLL_AFTER": [120, 30]}, {"POLL_AFTER": "30"}, {"CONFIRM_REPORTS": "yes"}]
+)
+def test_send__setting_that_is_read_after_the_answer_is_judged_before(
+    scripted, otp_template, settings, fault
+):
+    settings.ETELECOM = {**settings.ETELECOM, **fault}
+
+    for send in (check_message, send_message):
+        with pytest.raises(ImproperlyConfigured, match=f"'{next(iter(fault))}'"):
+            send("login_otp", PHONE, {"otp": "123456"})
+
+    assert scripted.sent == []
+    assert not MessageLog.objects.exists()
+
+
 # Routes
 
 
