@@ -145,10 +145,10 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
         for name, value in told.items():
             setattr(message, name, value)
         message.forget_expressions()
-        announce(message, event)
+        announce(message, status, event)
     else:
         message.refresh_from_db(using=MessageLog.database())
-    _log(message, event)
+    _log(message, message.status, event)
     return waiting
 
 
@@ -241,9 +241,9 @@ def record(
             moved = _fold(row, message, evidence, evidence.status)
         event = _append(message, evidence)
     message.refresh_from_db(using=MessageLog.database())
-    if moved:
-        announce(message, event)
-        _log(message, event)
+    if moved and evidence.status is not None:
+        announce(message, evidence.status, event)
+        _log(message, evidence.status, event)
 
 
 def _fold(
@@ -323,7 +323,7 @@ def _event(message: MessageLog, evidence: Evidence) -> MessageEvent:
     )
 
 
-def _log(message: MessageLog, event: MessageEvent) -> None:
+def _log(message: MessageLog, status: str, event: MessageEvent) -> None:
     well = event.status in (Status.ACCEPTED, Status.DELIVERED)
     level = logging.INFO if well else logging.WARNING
     if not logger.isEnabledFor(level):
@@ -334,7 +334,7 @@ def _log(message: MessageLog, event: MessageEvent) -> None:
         message.public_id,
         mask(message.recipient),
         message.template_code,
-        message.status,
+        status,
         f" ({_detail(message, event)})" if not well else "",
     )
 

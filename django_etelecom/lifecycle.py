@@ -221,4 +221,4 @@ def _move(pk: int, which: Q, *, to: Status, reason: Reason | str = "") -> bool:
 
 def _announce(pk: int, status: Status) -> None:
     if has_receivers(status, MessageLog):
-        announce(MessageLog.objects.using(MessageLog.database()).get(pk=pk))
+        announce(MessageLog.objects.using(MessageLog.database()).get(pk=pk), status)

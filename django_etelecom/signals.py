@@ -1,10 +1,10 @@
 """What became of a message, told to the site's own code.
 
 Each signal is sent after the commit that moved the message, with `sender=MessageLog`, `message`
-(the row as it is then) and `event` (what the provider said; None where nobody did: the message
-expired or its process died). A receiver that raises is logged and changes nothing. At most once: a
-process that dies between the commit and the signal has sent none, so what must not be missed is
-read from the rows.
+(the row as it is then, which another process may have moved on already) and `event` (what the
+provider said; None where nobody did: the message expired or its process died). A receiver that
+raises is logged and changes nothing. At most once: a process that dies between the commit and the
+signal has sent none, so what must not be missed is read from the rows.
 """
 
 from typing import Any
@@ -38,10 +38,16 @@ def has_receivers(status: str, sender: type) -> bool:
     return signal is not None and signal.has_listeners(sender)
 
 
-def announce(message: Any, event: Any = None) -> None:
-    """Tell of the status that a message has come to, once that is committed."""
-    if has_receivers(message.status, type(message)):
-        signal = BY_STATUS[message.status]
+def announce(message: Any, status: str, event: Any = None) -> None:
+    """Tell that a message has come to a status, once that is committed.
+
+    Args:
+        message: the row as it is; another process may have moved it on by now.
+        status: the one that this process moved it to.
+        event: what the provider said; None where nobody did.
+    """
+    if has_receivers(status, type(message)):
+        signal = BY_STATUS[status]
         transaction.on_commit(
             lambda: signal.send_robust(type(message), message=message, event=event),
             using=message.database(),

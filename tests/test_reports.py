@@ -11,7 +11,7 @@ from django.db.models.functions import Concat
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
-from django_etelecom import events, reports, signals
+from django_etelecom import events, lifecycle, reports, signals
 from django_etelecom.accounts import backend_for
 from django_etelecom.client.codes import Failure, Refusal, ReportedStatus
 from django_etelecom.client.protocol import Outcome, SendResult
@@ -784,6 +784,50 @@ def test_signals__tell_what_lapsed(sent, askable, heard):
     work()
 
     assert heard == [("unknown", "unknown", None, False)]
+
+
+def test_signals__tell_the_move_that_was_made_not_the_one_after_it(
+    sent, askable, heard, monkeypatch, caplog
+):
+    message = sent()
+    heard.clear()
+    look_again = MessageLog.refresh_from_db
+
+    def look_again_late(row, **kwargs):
+        monkeypatch.setattr(MessageLog, "refresh_from_db", look_again)
+        askable.tell("success")
+        refresh_status(MessageLog.objects.get())
+        look_again(row, **kwargs)
+
+    monkeypatch.setattr(MessageLog, "refresh_from_db", look_again_late)
+    askable.tell("fail")
+    refresh_status(message)
+
+    assert message.status == "delivered"
+    assert heard == [
+        ("delivered", "delivered", "poll", False),
+        ("undelivered", "delivered", "poll", False),
+    ]
+    assert " is undelivered (poll)." in caplog.text
+
+
+def test_signals__tell_a_lapse_that_evidence_overtook(sent, askable, heard, monkeypatch):
+    message = sent()
+    heard.clear()
+    MessageLog.objects.update(status="sending", lease_expires_at=message.created_at)
+    announce = lifecycle._announce
+
+    def late(pk, status):
+        refresh_status(MessageLog.objects.get(pk=pk))
+        announce(pk, status)
+
+    monkeypatch.setattr(lifecycle, "_announce", late)
+    work()
+
+    assert heard == [
+        ("accepted", "accepted", "poll", False),
+        ("unknown", "accepted", None, False),
+    ]
 
 
 def test_signals__receiver_that_raises_changes_nothing(sent, askable, caplog):
