@@ -126,6 +126,7 @@ def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResul
     return dataclasses.replace(
         result,
         outcome=Outcome(result.outcome),
+        http_status=events.storable_http_status(result.http_status),
         provider_message_id=clean_text(result.provider_message_id, 100),
         # A status of the provider's table is no echo, even where a PIN looks like it.
         provider_status=clean_text(

@@ -99,6 +99,11 @@ def of_send(result: SendResult) -> Evidence:
     )
 
 
+def storable_http_status(told: object) -> int | None:
+    """Return what a backend gives as an HTTP status; None where it is none."""
+    return told if isinstance(told, int) and 0 <= told <= 999 else None
+
+
 def _reason(code: str | None) -> Reason | str:
     return Reason(code) if code else ""
 

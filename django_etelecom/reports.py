@@ -26,7 +26,7 @@ from .client.interrupts import comes_from_outside
 from .client.opaque import bare
 from .client.status import Report, StatusResult
 from .conf import Account, settings
-from .events import OPEN, Evidence
+from .events import OPEN, Evidence, storable_http_status
 from .lifecycle import lease
 from .models import InboxReport, MessageEvent, MessageLog, ReportedMessage, functions
 from .models.clock import DatabaseNow
@@ -167,7 +167,7 @@ def _of_answer(result: StatusResult, message: MessageLog, account: Account) -> E
         source=Source.POLL,
         status=None,
         reason=Reason(code) if code else "",
-        http_status=result.http_status,
+        http_status=storable_http_status(result.http_status),
         provider_status=clean_text(mask_text(result.provider_status, secrets.reveal()), 50),
         provider_detail=clean_text(mask_text(result.provider_detail, secrets.reveal()), 500),
         failure_detail=clean_text(mask_text(result.failure_detail, secrets.reveal()), 255),

@@ -1,5 +1,6 @@
 """What the provider says later: asked by hand, asked by the worker, told by a report."""
 
+import dataclasses
 import logging
 from datetime import timedelta
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ from django_etelecom.models import (
 )
 from django_etelecom.services import refresh_status, send_message
 from django_etelecom.worker import Tally, Worker
-from tests.backends import answering
+from tests.backends import accepted, answering
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -148,6 +149,25 @@ def test_refresh__backend_that_raises_shows_its_class_only(sent, askable):
 
     event = message.events.last()
     assert (event.reason, event.failure_detail) == ("internal_error", "ValueError")
+
+
+@pytest.mark.parametrize("odd", ["OK", -1, 10**12, 2.5])
+def test_refresh__backend_with_an_odd_http_status_does_not_end_the_worker(sent, askable, odd):
+    askable.answer = staticmethod(
+        lambda outgoing: dataclasses.replace(accepted(outgoing), http_status=odd)
+    )
+    message = sent()
+    due(message)
+    askable.status = answering(
+        StatusResult(report=Report(status=ReportedStatus.SUCCESS), http_status=odd)
+    )
+
+    assert work().polled == 1
+
+    assert [(one.status, one.http_status) for one in message.events.all()] == [
+        ("accepted", None),
+        ("delivered", None),
+    ]
 
 
 def test_refresh__told_to_stop_is_recorded_and_raised(sent, askable):
