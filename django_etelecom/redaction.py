@@ -50,10 +50,12 @@ _WIRE_PAIR = re.compile(
 
 # The echo of our parameters, also as the provider's documentation prints it: an object in quotes
 # whose own quotes are not escaped. A value may look like its end, so what counts is the last end
-# that there is; what has none is cut off, and is an echo to the end of the text.
+# that there is; what has none is cut off, and is an echo to the end of the text. The provider is
+# known to put white space around a key, within its quotes.
 _ECHO = re.compile(
-    r'(list_?param\\?["\']?\s*[:=]\s*)'
-    r'(?:\\?"\s*\{.*\}\s*\\?"(?=\s*[,}])|\{[^{}"]*(?:"[^"]*"[^{}"]*)*\}(?=\s*[,}])|\\?"\s*\{.*|\{.*)',
+    r'(list[\s_]*param(?:[\s_]*\\?["\'])?\s*[:=]\s*)'
+    r'(?:\\?"\s*\{.*\}\s*\\?"(?=\s*[,}])|\{[^{}"]*(?:"[^"]*"[^{}"]*)*\}(?=\s*[,}])|\\?"\s*\{.*|\{.*'
+    r'|"[^"]*"(?=\s*[,}])|\\?["\'\[].*)',
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -156,6 +156,12 @@ def test_redact__the_documentations_own_sample():
         '{"list_param":"{"otp":"483920',
         '{"list_param": {"a": {"otp": "483920"}}, x',
         "{'list_param': {'otp': '483920'}, x",
+        '{"list_param ":"{"otp":"483920"}","status":"FAIL"}',
+        '{" List Param\t":"{"otp":"483920"}","status":"FAIL"}',
+        '{"list_param":["483920"],"status":FAIL}',
+        '{"list_param":"otp=483920","status":FAIL}',
+        '{"list_param":"otp="483920"","status":FAIL}',
+        "{'list_param': '{\"otp\": \"483920\"}', 'status': 'FAIL'}",
     ],
 )
 def test_redact__echo_in_broken_json_goes_without_knowing_the_secret(body):
@@ -352,9 +358,11 @@ def deep():
         "&#49;" * 2_000_000,
         "%31" * 3_000_000,
         "list_param{" * 100_000,
+        "list_param" + " " * 1_000_000,
+        "list_param " * 100_000 + '"',
         b"\xff" * 10_000_000,
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_redact__never_raises_and_is_bounded(payload):
     assert 0 < len(redact(payload, [OTP, "1", "111111"])) <= MAX_PAYLOAD
