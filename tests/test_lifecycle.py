@@ -48,6 +48,16 @@ def test_database_now__is_this_instant_in_utc(make):
     assert abs(now - timezone.now()) < timedelta(seconds=5)
 
 
+@pytest.mark.parametrize("microseconds", [1, 50, -50])
+def test_database_now__after_less_than_python_writes_without_an_exponent(make, microseconds):
+    make()
+    after = DatabaseNow(after=timedelta(microseconds=microseconds))
+
+    now = MessageLog.objects.annotate(now=after).get().now
+
+    assert abs(now - timezone.now()) < timedelta(seconds=5)
+
+
 @pytest.mark.skipif("connection.vendor != 'mysql'", reason="only MariaDB's NOW() is in the zone")
 def test_database_now__does_not_follow_the_sessions_time_zone(make):
     message = make()

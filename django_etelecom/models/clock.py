@@ -17,7 +17,8 @@ class DatabaseNow(Func):
     output_field = DateTimeField()
 
     def __init__(self, *, after: timedelta = timedelta(0)) -> None:
-        super().__init__(seconds=after.total_seconds())
+        # Not as Python writes a float: PostgreSQL takes no `5e-05` for an interval.
+        super().__init__(seconds=f"{after.total_seconds():.6f}")
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
