@@ -246,7 +246,7 @@ def _advice(message: MessageLog) -> list[str]:
         case Status.UNDELIVERED:
             return _after_failure(message)
         case Status.REJECTED:
-            return [str(ADVICE_BY_REASON.get(Reason(message.reason), CALL_PROVIDER))]
+            return [str(ADVICE_BY_REASON.get(message.reason, CALL_PROVIDER))]
         case Status.NOT_SENT:
             return [_("Nothing went out, so sending it again cannot send it twice.")]
         case Status.CANCELLED:
@@ -282,7 +282,7 @@ ASK_CUSTOMER = gettext_lazy(
 )
 CALL_PROVIDER = gettext_lazy("Call eTelecom, and give them their id of the message.")
 
-ADVICE_BY_REASON = {
+ADVICE_BY_REASON: dict[str, object] = {
     Reason.PHONE_NUMBER: gettext_lazy("Check the number with the customer and send it again."),
     Reason.PARAMETER: gettext_lazy(
         "Compare the parameters with what was registered with eTelecom, and send it again."

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from django_etelecom import events, pace
 from django_etelecom.client.codes import ZNS_ERRORS, ErrorGroup
 from django_etelecom.events import Evidence
 from django_etelecom.explanation import ADVICE_BY_GROUP, WORDS_OF_GROUP, Step, explain
-from django_etelecom.models import MessageLog
+from django_etelecom.models import MessageEvent, MessageLog
 from django_etelecom.models.messages import Reason, Source, Status
 from django_etelecom.services import send_message
 
@@ -286,3 +288,70 @@ def test_unknown__asks_for_care(message, provider_message_id, advice):
     assert told.where == "It is not known whether it went out. The provider did not answer in time."
     assert len(told.advice) == advice
     assert told.advice[-1].startswith("Ask the customer before sending it again")
+
+
+CODES = st.sampled_from(
+    [
+        "",
+        "-118",
+        "-999",
+        "0",
+        "-１０８",
+        "9" * 50,
+        "-1_18",
+        " -118 ",
+        "x",
+        "<b>",
+        "-",
+        "1e5",
+        "\\u0000",
+    ]
+)
+CHANNELS = st.sampled_from(
+    ["", "ZNS", "1", "2", "BrandnameSMS", "AutoCall", "SMS Zalo", "4", "<i>"]
+)
+REASONS = st.sampled_from(["", *Reason.values])
+
+
+@given(
+    status=st.sampled_from(Status.values),
+    row=st.fixed_dictionaries(
+        {
+            "reason": REASONS,
+            "status_source": st.sampled_from(["", *Source.values]),
+            "provider_message_id": st.sampled_from(["", "ICOMNI1"]),
+            "channel": CHANNELS,
+            "error_code": CODES,
+            "network": CODES,
+            "paid_messages": st.sampled_from([None, 0, 1, 2**31 - 1]),
+            "channels": st.lists(st.sampled_from(["1", "2", "3"]), unique=True),
+            "next_poll_at": st.sampled_from(
+                [None, timezone.now() - timedelta(days=1), timezone.now() + timedelta(days=1)]
+            ),
+        }
+    ),
+    told=st.lists(
+        st.fixed_dictionaries(
+            {
+                "source": st.sampled_from(Source.values),
+                "status": st.sampled_from(["", *Status.values]),
+                "reason": REASONS,
+                "channel": CHANNELS,
+                "error_code": CODES,
+                "provider_status": CODES,
+                "provider_detail": CODES,
+            }
+        ),
+        max_size=3,
+    ),
+)
+@example("rejected", {"reason": ""}, [])
+@settings(max_examples=300, deadline=None)
+def test_explain__anything_without_claiming_an_arrival(status, row, told):
+    message = MessageLog(status=status, **row)
+
+    explanation = explain(message, [MessageEvent(**one) for one in told])
+
+    assert explanation.where
+    assert explanation.where.startswith("It arrived") == (status == "delivered")
+    assert all(isinstance(advice, str) and advice for advice in explanation.advice)
