@@ -200,8 +200,8 @@ def record_sends(results: Sequence[tuple[MessageLog, SendResult]], *, can_be_ask
         for name, value in _told(evidence).items():
             setattr(message, name, value)
         message.provider_message_id = evidence.provider_message_id
-        announce(message, event)
-        _log(message, event)
+        announce(message, message.status, event)
+        _log(message, message.status, event)
 
 
 def record_requeued(message: MessageLog, result: SendResult) -> bool:
@@ -216,7 +216,7 @@ def record_requeued(message: MessageLog, result: SendResult) -> bool:
             return False
         event = _append(message, evidence)
     message.refresh_from_db(using=MessageLog.database())
-    _log(message, event)
+    _log(message, Status.QUEUED, event)
     return True
 
 

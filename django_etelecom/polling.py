@@ -26,7 +26,7 @@ class Poller:
     def __init__(self) -> None:
         self._threads = reports.polling_threads()
         self._answered: queue.SimpleQueue[tuple[reports.Poll, Evidence]] = queue.SimpleQueue()
-        self._next_at = time.monotonic()
+        self._next_at: float | None = None
         self._look_at = 0.0
         self.in_flight = 0
         self.is_held_back = False
@@ -58,6 +58,8 @@ class Poller:
         gap = 1 / settings.max_polls_per_second
         if now < self._look_at:
             return 0
+        if self._next_at is None:
+            self._next_at = now - gap
         self._next_at = max(self._next_at, now - max(gap, CATCH_UP))
         slots = int((now - self._next_at) / gap)
         room = min(reports.CONCURRENT_POLLS - self.in_flight, slots)

@@ -92,6 +92,36 @@ def test_worker__keeps_to_its_pace(askable, settings, order_template, order_para
     assert time.monotonic() - began >= 4 / 20
 
 
+@pytest.fixture
+def slow(askable, settings, order_template, order_params):
+    """Three messages that are due, and a worker that may ask about one in ten seconds."""
+    settings.ETELECOM = {**settings.ETELECOM, "MAX_POLLS_PER_SECOND": 0.1}
+    for _ in range(3):
+        send_message(order_template, "0912345678", order_params)
+    MessageLog.objects.update(next_poll_at=timezone.now() - timedelta(seconds=1))
+    return Worker()
+
+
+def test_worker__takes_on_no_question_before_its_turn(slow, askable):
+    # At a slower pace the lease of the last would have ended before it was asked about.
+    assert next(slow.run()) == Tally(polled=1)
+
+    assert len(askable.asked) == 1
+    assert MessageLog.objects.filter(next_poll_at__lt=timezone.now()).count() == 2
+
+
+def test_worker__waiting_for_its_turn_ends_at_once_when_stopped(slow, askable):
+    turns = slow.run()
+    next(turns)
+    threading.Timer(0.1, slow.stop).start()
+    began = time.monotonic()
+
+    assert list(turns) == []
+
+    assert time.monotonic() - began < 5
+    assert len(askable.asked) == 1
+
+
 def test_command__ends_by_a_signal(monkeypatch, quick, make):  # noqa: F811
     make(status="sending", lease_expires_at=ago(seconds=1))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
