@@ -114,6 +114,8 @@ class Sender:
     def _take_on(self, alias: str, room: int, among: Sequence[int] | None) -> int:
         try:
             backend = backend_for(alias)
+            # The answer is recorded by it.
+            settings.poll_after  # noqa: B018
         except ImproperlyConfigured as error:
             logger.error("Nothing is sent by account '%s': %s", alias, error)
             return 0

@@ -649,6 +649,19 @@ def test_worker__unusable_account_is_told_and_passed_over(queued, askable, setti
     assert "Nothing is sent by account 'broken'" in caplog.text
 
 
+def test_worker__setting_that_its_answers_are_recorded_by_is_judged_first(
+    queued, askable, settings, caplog
+):
+    queued()
+    settings.ETELECOM = {**settings.ETELECOM, "POLL_AFTER": "soon"}
+
+    with Sender() as one:
+        assert one.take_on() == 0
+
+    assert askable.sent == []
+    assert "Nothing is sent by account 'default'" in caplog.text
+
+
 def test_command__sends_what_is_queued(queued, askable):
     queued()
     out = StringIO()
