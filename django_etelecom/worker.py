@@ -3,8 +3,9 @@
 Any number of workers may run side by side: each takes on what it does by a conditional UPDATE.
 """
 
+import contextlib
 import logging
-import threading
+import queue
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,11 +60,14 @@ class Worker:
             concurrency: how many queued messages it keeps in flight at most.
         """
         self._concurrency = concurrency
-        self._stopping = threading.Event()
+        self._stopping = False
+        # Not an Event, whose lock the thread that a signal interrupts may hold itself.
+        self._told_to_stop: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def stop(self) -> None:
         """End after what is in flight. May be called by a signal's handler."""
-        self._stopping.set()
+        self._stopping = True
+        self._told_to_stop.put(None)
 
     def run_once(self) -> Tally:
         """Work until nothing is due.
@@ -74,7 +78,7 @@ class Worker:
         done = Tally()
         upkeep = True
         with Sender(self._concurrency) as sender, Poller() as poller:
-            while not self._stopping.is_set():
+            while not self._stopping:
                 turn = self._turn(sender, poller, upkeep=upkeep)
                 done += turn
                 is_idle = not (turn or sender.is_busy or poller.is_busy)
@@ -87,7 +91,7 @@ class Worker:
         """Work until told to stop; yields what each turn that had work has done."""
         upkeep_at = 0.0
         with Sender(self._concurrency) as sender, Poller() as poller:
-            while not self._stopping.is_set():
+            while not self._stopping:
                 upkeep = time.monotonic() >= upkeep_at
                 if upkeep:
                     upkeep_at = time.monotonic() + UPKEEP
@@ -96,12 +100,12 @@ class Worker:
                 except (DatabaseError, InterfaceError):
                     logger.exception("The worker could not reach the database; it tries again.")
                     turn = Tally()
-                    self._stopping.wait(IDLE)
+                    self._rest()
                 close_old_connections()
                 if turn:
                     yield turn
                 elif not (sender.is_busy or poller.is_busy):
-                    self._stopping.wait(IDLE)
+                    self._rest()
 
     def _turn(self, sender: Sender, poller: Poller, *, upkeep: bool) -> Tally:
         done = Tally()
@@ -116,3 +120,8 @@ class Worker:
         done.sent = sender.record()
         done.polled = poller.settle(wait=0.0 if sender.is_busy else 0.05)
         return done
+
+    def _rest(self) -> None:
+        """Wait for work, or to be told to stop."""
+        with contextlib.suppress(queue.Empty):
+            self._told_to_stop.get(timeout=IDLE)

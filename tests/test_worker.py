@@ -122,6 +122,31 @@ def test_worker__waiting_for_its_turn_ends_at_once_when_stopped(slow, askable):
     assert len(askable.asked) == 1
 
 
+def test_worker__stopped_by_a_signal_in_the_middle_of_a_wait(quick):
+    class Idle(Worker):
+        def _turn(self, *args, **kwargs):
+            return Tally()
+
+    worker = Idle()
+
+    def interrupt(frame, event, argument):
+        # As the handler of a signal runs: between two lines, in the thread that waits.
+        if frame.f_code.co_name == "wait":
+            worker.stop()
+        return interrupt
+
+    def run():
+        sys.settrace(interrupt)
+        list(worker.run())
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    threading.Timer(0.2, worker.stop).start()
+    thread.join(timeout=10)
+
+    assert not thread.is_alive()
+
+
 def test_command__ends_by_a_signal(monkeypatch, quick, make):  # noqa: F811
     make(status="sending", lease_expires_at=ago(seconds=1))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
