@@ -97,5 +97,9 @@ def _body(request: HttpRequest) -> bytes | None:
     claimed = str(request.META.get("CONTENT_LENGTH", ""))
     if claimed.isdecimal() and int(claimed) > MAX_BODY:
         return None
-    body = request.read(MAX_BODY + 1)
+    stream = request
+    if not claimed and request.META.get("wsgi.input_terminated"):
+        # It came in chunks. Django reads nothing of such a body, even where the server ends it.
+        stream = request.META["wsgi.input"]
+    body: bytes = stream.read(MAX_BODY + 1)
     return body if len(body) <= MAX_BODY else None

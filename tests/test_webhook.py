@@ -2,6 +2,7 @@
 
 import json
 import logging
+from io import BytesIO
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -228,6 +229,25 @@ def test_webhook__length_is_not_believed(message, claimed):
     request.META["CONTENT_LENGTH"] = claimed
 
     assert webhooks.webhook(request, TOKEN).status_code == 413
+
+
+def in_chunks(body):
+    """A request as gunicorn gives it where the body came in chunks."""
+    request: WSGIRequest = RequestFactory().generic("POST", "/")
+    request.META |= {"wsgi.input_terminated": True, "wsgi.input": BytesIO(body)}
+    return request
+
+
+def test_webhook__body_in_chunks_is_read(message):
+    assert webhooks.webhook(in_chunks(json.dumps(REPORT).encode()), TOKEN).status_code == 200
+
+    assert message.events.last().status == "delivered"
+
+
+def test_webhook__large_body_in_chunks_is_refused(message):
+    body = b"{" + b" " * webhooks.MAX_BODY
+
+    assert webhooks.webhook(in_chunks(body), TOKEN).status_code == 413
 
 
 def test_webhook__just_as_large_as_allowed(message):
