@@ -34,12 +34,23 @@ def webhook(request: HttpRequest, token: str) -> HttpResponse:
     try:
         response = _answer(request, token)
     # Whatever it is, Django's own report of it would show the URL.
-    except Exception:
-        logger.exception("A delivery report could not be kept.")
+    except Exception as error:
+        logger.error("A delivery report could not be kept.", exc_info=_without_own_frames(error))
         response = _told(HTTPStatus.SERVICE_UNAVAILABLE, "try again later")
     # Django logs the path of what was refused, unless it takes it for logged.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
+
+
+def _without_own_frames(error: Exception) -> Exception:
+    """Cut the frames of this file off, which hold the URL and the body as it came.
+
+    An error reporter reads the variables of every frame; the body echoes one-time passwords.
+    """
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    return error.with_traceback(traceback)
 
 
 def _answer(request: HttpRequest, token: str) -> HttpResponse:
@@ -53,7 +64,11 @@ def _answer(request: HttpRequest, token: str) -> HttpResponse:
         return _told(HTTPStatus.UNAUTHORIZED, "the shared token is missing or wrong")
     if request.content_type in FORM_TYPES:
         return _told(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a report is JSON, not a form")
-    body = _body(request)
+    try:
+        body = _body(request)
+    except OSError:
+        # The sender hung up; Django's frames of the error hold the request.
+        return _told(HTTPStatus.BAD_REQUEST, "the body broke off")
     if body is None:
         return _told(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a report has at most {MAX_BODY} bytes")
     try:

@@ -5,7 +5,9 @@ import logging
 import pytest
 import sentry_sdk
 from django.db import DatabaseError
+from django.test import RequestFactory
 
+from django_etelecom import reports, webhooks
 from django_etelecom.backends import http
 from django_etelecom.exceptions import InvalidMessage
 from django_etelecom.models import MessageLog
@@ -136,3 +138,25 @@ def test_reporter__sees_no_secret_of_a_backend_that_explodes(
     send_as_a_view_does(lambda: send_message("login_otp", PHONE, {"otp": secret()}))
 
     assert not [canary for canary in CANARIES if canary in reported()]
+
+
+@pytest.mark.parametrize("fault", ["keep", "body"])
+def test_reporter__sees_neither_token_nor_password_of_a_report(
+    live, reported, monkeypatch, settings, fault
+):
+    token = "-".join(["canary", "token", "long"])
+    settings.ETELECOM = {**settings.ETELECOM, "WEBHOOK_TOKENS": [token]}
+    request = RequestFactory().post(
+        f"/etelecom/webhooks/{token}/",
+        {"IdOmniMess": "I1", "Status": "SUCCESS", "list_param": {"otp": secret()}},
+        content_type="application/json",
+    )
+    if fault == "keep":
+        monkeypatch.setattr(reports, "_keep", fails)
+    else:
+        monkeypatch.setattr(request, "read", fails)
+
+    assert webhooks.webhook(request, token).status_code == 503
+
+    assert "disk full" in reported()
+    assert not [canary for canary in [token, *CANARIES] if canary in reported()]

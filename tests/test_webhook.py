@@ -250,6 +250,23 @@ def test_webhook__large_body_in_chunks_is_refused(message):
     assert webhooks.webhook(in_chunks(body), TOKEN).status_code == 413
 
 
+def test_webhook__body_that_breaks_off_is_refused(message, caplog):
+    class HungUp(BytesIO):
+        def read(self, size=-1, /):
+            raise ConnectionResetError
+
+    request: WSGIRequest = RequestFactory().post("/", REPORT, content_type="application/json")
+    request._stream = HungUp()
+
+    response = webhooks.webhook(request, TOKEN)
+
+    assert (response.status_code, json.loads(response.content)["message"]) == (
+        400,
+        "the body broke off",
+    )
+    assert not caplog.records
+
+
 def test_webhook__just_as_large_as_allowed(message):
     body = json.dumps(REPORT).encode()
 
