@@ -64,7 +64,8 @@ def _refresh(request: HttpRequest, message: MessageLog) -> None:
     except ImproperlyConfigured as error:
         messages.error(request, unusable_settings(error))
         return
-    answer = message.events.last()
+    # A replica may not have it yet.
+    answer = message.events.using(MessageLog.database()).last()
     if answer is None or not answer.status:
         messages.warning(request, _("The provider gave no answer that says what became of it."))
     elif message.status == before:

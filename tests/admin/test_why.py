@@ -8,7 +8,7 @@ from django_etelecom import reports
 from django_etelecom.admin import refresh
 from django_etelecom.client.codes import Failure
 from django_etelecom.client.status import StatusResult
-from django_etelecom.models import MessageLog, RouteRule
+from django_etelecom.models import MessageEvent, MessageLog, RouteRule
 from django_etelecom.services import send_message
 from tests.admin.conftest import PHONE, faults, page, send_url
 from tests.backends import answering
@@ -112,6 +112,24 @@ def test_refresh__no_answer(viewer, message, askable):
     [(level, sentence)] = said(viewer.post(refresh_url(message)))
 
     assert (level, sentence[:27]) == ("warning", "The provider gave no answer")
+
+
+class EventsOnReplica:
+    """Sends readers of events to a replica, which is not even there yet."""
+
+    def db_for_read(self, model, **hints):
+        return "replica" if model is MessageEvent else None
+
+    def allow_relation(self, *rows, **hints):
+        return True
+
+
+def test_refresh__looks_for_the_answer_where_it_was_written(viewer, message, settings):
+    settings.DATABASE_ROUTERS = [EventsOnReplica()]
+
+    assert said(viewer.post(refresh_url(message))) == [
+        ("info", "The provider says nothing new of it.")
+    ]
 
 
 def test_refresh__message_that_cannot_be_asked_about(viewer, message):
