@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 
 from .. import reports
 from ..exceptions import InvalidMessage
-from ..models import MessageLog
+from ..models import MessageEvent, MessageLog
 from ..services import refresh_status
 from ..transactions import non_atomic
 from .forms import unusable_settings
@@ -65,7 +65,8 @@ def _refresh(request: HttpRequest, message: MessageLog) -> None:
         messages.error(request, unusable_settings(error))
         return
     # A replica may not have it yet.
-    answer = message.events.using(MessageLog.database()).last()
+    events = MessageEvent.objects.using(MessageLog.database())
+    answer = events.filter(message=message).last()
     if answer is None or not answer.status:
         messages.warning(request, _("The provider gave no answer that says what became of it."))
     elif message.status == before:
