@@ -100,12 +100,17 @@ class MessageForm(forms.Form):
 
     @property
     def typed(self) -> dict[str, str]:
-        """What was typed, by the fields' names; parameters that the template has not included."""
-        return {
+        """What was typed, by the fields' names; parameters that the template has not included.
+
+        A field that was not posted is blank: of a message that is sent again, the old value would
+        take its place after the check.
+        """
+        posted = {
             name: self.data[name]
             for name in self.data
             if name in ("to", "route") or name.startswith(PREFIX)
         }
+        return {**dict.fromkeys(self.fields, ""), **posted}
 
     @property
     def shareable(self) -> dict[str, str]:

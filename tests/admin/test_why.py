@@ -290,6 +290,21 @@ def test_resend__sends_a_linked_message_once(resender, message, askable):
     assert len(askable.sent) == 2
 
 
+def test_resend__sends_what_was_checked_where_a_field_was_not_posted(
+    resender, askable, order_template, order_params
+):
+    message = send_message(order_template, PHONE, {**order_params, "note": "Call first"})
+    posted = filled_in(message)
+    del posted["params.note"]
+    response = resender.post(again(message), {"step": "check", **posted})
+    assert "Call first" not in page(response)
+
+    sealed = {"step": "confirm", "message": response.context["sealed"]}
+    resender.post(again(message), sealed)
+
+    assert "note" not in MessageLog.objects.get(resend_of=message).params
+
+
 def test_resend__to_be_changed_goes_back_to_the_form(resender, message):
     response = resender.post(again(message), {"step": "check", **filled_in(message)})
     sealed = {"step": "change", "message": response.context["sealed"]}
