@@ -7,7 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
 from .accounts import backend_class
 from .backends.console import ConsoleBackend
@@ -113,6 +113,7 @@ def _check_values() -> list[CheckMessage]:
         ("etelecom.E012", lambda: settings.poll_after),
         ("etelecom.E013", lambda: settings.max_polls_per_second),
         ("etelecom.E014", dispatcher),
+        ("etelecom.E015", _check_time_zone),
     ]
     found: list[CheckMessage] = []
     for name, check in checks:
@@ -121,6 +122,17 @@ def _check_values() -> list[CheckMessage]:
         except ImproperlyConfigured as error:
             found.append(Error(str(error), id=name))
     return found
+
+
+def _check_time_zone() -> None:
+    connection = connections[MessageLog.database()]
+    # PostgreSQL keeps instants, others local times: leases and expiry are compared in UTC.
+    zone = connection.settings_dict["TIME_ZONE"]
+    if connection.vendor != "postgresql" and zone not in (None, "UTC"):
+        raise ImproperlyConfigured(
+            f"DATABASES['{connection.alias}']['TIME_ZONE'] is '{zone}': messages would expire and "
+            "be asked about hours off. Leave it out."
+        )
 
 
 def _check_expiry() -> None:

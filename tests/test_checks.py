@@ -3,7 +3,7 @@
 import pytest
 from django.core import checks
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
 from django_etelecom.models import MessageTemplate, RouteRule
 
@@ -26,6 +26,24 @@ def test_checks__good_settings(settings):
     settings.ETELECOM = etelecom()
 
     assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("vendor", "zone", "found"),
+    [
+        ("sqlite", "Asia/Ho_Chi_Minh", ["etelecom.E015"]),
+        ("mysql", "Asia/Ho_Chi_Minh", ["etelecom.E015"]),
+        ("mysql", "UTC", []),
+        ("postgresql", "Asia/Ho_Chi_Minh", []),
+    ],
+)
+def test_checks__database_that_keeps_local_times(settings, monkeypatch, vendor, zone, found):
+    settings.ETELECOM = etelecom()
+    connection = connections["default"]
+    monkeypatch.setattr(connection, "vendor", vendor)
+    monkeypatch.setitem(connection.settings_dict, "TIME_ZONE", zone)
+
+    assert ids() == found
 
 
 @pytest.mark.parametrize(
@@ -81,7 +99,7 @@ def test_checks__settings(settings, value, expected):
     assert all(message.hint for message in found if message.id not in WITHOUT_HINT)
 
 
-WITHOUT_HINT = {"etelecom.E003", *(f"etelecom.E{number:03}" for number in range(7, 15))}
+WITHOUT_HINT = {"etelecom.E003", *(f"etelecom.E{number:03}" for number in range(7, 16))}
 """Their sentences say what would be right."""
 
 
