@@ -120,6 +120,12 @@ class Settings:
         for name in ("USERNAME", "PASSWORD", "BASE_URL", "BACKEND", "WEBHOOK_SECRET"):
             if not isinstance(entry.get(name, ""), str):
                 return f"{name} of account '{alias}' is a string."
+        secret = entry.get("WEBHOOK_SECRET", "")
+        if not secret.isascii() or not secret.isprintable() or secret != secret.strip():
+            return (
+                f"WEBHOOK_SECRET of account '{alias}' is text that a header can carry: printable "
+                "ASCII without spaces at its ends."
+            )
         if entry.get("ROUTERULE_FORMAT") not in ("string", "list", None):
             return f"ROUTERULE_FORMAT of account '{alias}' is 'string', 'list' or None."
         if not isinstance(entry.get("KEEP_ALIVE", True), bool):

@@ -110,7 +110,9 @@ def claim_due(
             # SQLite locks at the first write; a lock it has to raise from a read fails at once.
             MessageLog.objects.using(database).filter(pk=0).update(attempts=0)
         skips = connections[database].features.has_select_for_update_skip_locked
-        messages = list(rows.select_for_update(skip_locked=skips)[:limit])
+        found = rows.select_for_update(skip_locked=skips)[:limit]
+        # MariaDB finds `Default` for `default`.
+        messages = [message for message in found if message.account == account.alias]
         for message in messages:
             message.status = Status.SENDING
             message.attempts += 1

@@ -104,7 +104,9 @@ def due_polls(backends: Sequence[BaseBackend], limit: int) -> list[Poll]:
     )
     polls = []
     for message in rows:
-        backend = by_alias[message.account]
+        backend = by_alias.get(message.account)
+        if backend is None:
+            continue  # MariaDB finds `Default` for `default`.
         held = lease(backend.account)
         after = _next_poll_after(message)
         taken = MessageLog.objects.filter(_is_due(), pk=message.pk).update(
@@ -348,7 +350,7 @@ def match_inbox() -> int:
             if taken:
                 _keep(_of_inbox(report))
         matched += taken
-    inbox.filter(created_at__lt=timezone.now() - INBOX_AGE).delete()
+    inbox.filter(created_at__lt=DatabaseNow(after=-INBOX_AGE)).delete()
     return matched
 
 

@@ -662,6 +662,17 @@ def test_worker__setting_that_its_answers_are_recorded_by_is_judged_first(
     assert "Nothing is sent by account 'default'" in caplog.text
 
 
+def test_worker__account_that_only_looks_the_same_is_another(queued, askable):
+    first, second = queued(), queued()
+    MessageLog.objects.filter(pk=first.pk).update(account="Default")
+
+    assert work() == Tally(sent=1)
+
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.status, second.status) == ("queued", "accepted")
+
+
 def test_command__sends_what_is_queued(queued, askable):
     queued()
     out = StringIO()

@@ -707,6 +707,15 @@ def test_inbox__report_of_an_id_that_only_looks_the_same_waits(sent, askable, ot
     assert not message.events.filter(source="webhook").exists()
 
 
+def test_poll__account_that_only_looks_the_same_is_another(sent, askable):
+    message = sent()
+    due(message)
+    MessageLog.objects.update(account="Default")
+
+    assert work() == Tally()
+    assert askable.asked == []
+
+
 def test_poll__id_that_only_looks_the_same_is_another_messages(sent, askable):
     first, second = sent(), sent()
     MessageLog.objects.filter(pk=second.pk).update(provider_message_id="icomni1")

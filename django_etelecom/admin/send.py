@@ -225,7 +225,11 @@ class SendMessageView(View):
         }
         if not checked.resend_of:
             return send_message(checked.template, **arguments)
-        return resend_message(MessageLog.objects.get(public_id=checked.resend_of), **arguments)
+        rows = MessageLog.objects.using(MessageLog.database())
+        first = rows.filter(public_id=checked.resend_of).first()
+        if first is None:
+            raise InvalidMessage({"message": [_("The first message does not exist any more.")]})
+        return resend_message(first, **arguments)
 
     @property
     def _first(self) -> MessageLog | None:

@@ -290,6 +290,19 @@ def test_resend__sends_a_linked_message_once(resender, message, askable):
     assert len(askable.sent) == 2
 
 
+def test_resend__of_a_message_that_is_gone_by_the_confirmation(resender, message, askable):
+    url = again(message)
+    response = resender.post(url, {"step": "check", **filled_in(message)})
+    sealed = {"step": "confirm", "message": response.context["sealed"]}
+    MessageLog.objects.all().delete()
+
+    response = resender.post(url, sealed)
+
+    assert response.status_code == 200
+    assert "Nothing was sent: what you checked is not valid any more." in page(response)
+    assert len(askable.sent) == 1
+
+
 def test_resend__sends_what_was_checked_where_a_field_was_not_posted(
     resender, askable, order_template, order_params
 ):
