@@ -175,7 +175,7 @@ class Sender:
         waiting, self._waiting = [*self._waiting, *begun], []
         given_back = []
         for flight in waiting:
-            if account is None or flight.backend.account == account:
+            if account is None or flight.backend.account.alias == account.alias:
                 given_back.append(flight.message.pk)
                 del self._flying[flight.message.pk]
             else:

@@ -1038,6 +1038,23 @@ def test_sender__pause_of_one_account_leaves_the_others_going(
     assert MessageLog.objects.filter(account="second", status="accepted").count() == 2
 
 
+def test_sender__gives_back_what_is_of_the_paused_account_alone(queued, askable, account):
+    account(MAX_PER_SECOND=4)
+    for number in range(2):
+        queued(f"09123456{number:02}")
+    other = dataclasses.replace(etelecom_settings.account("default"), alias="other")
+
+    with Sender() as one:
+        assert one.take_on() == 2
+        # The second waits for its slot.
+        one._give_back(other)
+        assert statuses()["queued"] == 0
+        one._give_back(etelecom_settings.account("default"))
+        assert statuses()["queued"] == 1
+
+    assert statuses() == {"accepted": 1, "queued": 1}
+
+
 def test_sender__leaving_the_block_records_what_is_in_flight(queued, askable):
     queued()
 
