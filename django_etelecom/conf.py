@@ -219,6 +219,16 @@ class Settings:
             )
         return float(rate)
 
+    def check_recording(self) -> None:
+        """Read the settings by which an answer is recorded, before anything is sent.
+
+        A fault of theirs that came up once the provider has answered would lose the answer.
+
+        Raises:
+            ImproperlyConfigured: one of them cannot be used.
+        """
+        _ = self.poll_after, self.confirms_reports
+
     @property
     def webhook_tokens(self) -> Opaque[tuple[str, ...]]:
         """The tokens that the webhook's URL may carry, two of them while one takes over.

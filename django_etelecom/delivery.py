@@ -48,7 +48,11 @@ def send_claimed(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) 
     """
     result = attempt(outgoing, backend)
     interrupt = _record(message, result, backend) or result.interrupt
-    pace.judge_refusals(backend.account, [result])
+    try:
+        pace.judge_refusals(backend.account, [result])
+    # The message is on record, and the next refusal pauses the account as well.
+    except (DatabaseError, InterfaceError):
+        logger.exception("Account '%s' could not be paused.", backend.account.alias)
     if interrupt is not None:
         raise interrupt
 

@@ -120,7 +120,7 @@ def prepare(
         ImproperlyConfigured: the template's account cannot work as it is set, or what becomes of
             the message could not be recorded.
     """
-    _check_settings()
+    settings.check_recording()
     faults: dict[str, list[str]] = {}
     plan = _collect(faults, lambda: _plan(template))
     recipient = _collect(faults, lambda: phone.normalize(to))
@@ -147,11 +147,6 @@ def prepare(
         expires_at=expires,
         metadata=kept or {},
     )
-
-
-def _check_settings() -> None:
-    # Read again once the provider has answered: a fault that came up then would lose the answer.
-    _ = settings.poll_after, settings.confirms_reports
 
 
 def _collect(faults: dict[str, list[str]], check: Callable[[], T]) -> T | None:

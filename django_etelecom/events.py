@@ -184,22 +184,26 @@ def record_sends(results: Sequence[tuple[MessageLog, SendResult]], *, can_be_ask
         is_askable = evidence.provider_message_id and evidence.status in OPEN
         row = {"id": message.pk, "provider_message_id": evidence.provider_message_id}
         by_poll.setdefault(first_poll if is_askable else None, []).append(row | _told(evidence))
+    settled = {"lease_expires_at": None, "sealed_params": ""}
     with transaction.atomic(using=database):
         for next_poll, rows in by_poll.items():
-            if len(rows) != update_each(
+            updated = update_each(
                 MessageLog,
                 rows,
                 where={"status": Status.SENDING},
-                also={"lease_expires_at": None, "sealed_params": "", "next_poll_at": next_poll},
+                also={**settled, "next_poll_at": next_poll},
                 using=database,
-            ):
+            )
+            if updated != len(rows):
                 raise SomeMoved
         appended = [_event(message, evidence) for message, evidence in told]
         MessageEvent.objects.using(database).bulk_create(appended)
     for (message, evidence), event in zip(told, appended, strict=True):
-        for name, value in _told(evidence).items():
+        for name, value in (_told(evidence) | settled).items():
             setattr(message, name, value)
         message.provider_message_id = evidence.provider_message_id
+        # The database has computed it: whoever reads it fetches it.
+        vars(message).pop("next_poll_at", None)
         announce(message, message.status, event)
         _log(message, message.status, event)
 

@@ -65,7 +65,7 @@ def claim(message: MessageLog, account: Account) -> bool:
 
 
 NOT_PAUSED = (
-    f"NOT EXISTS (SELECT 1 FROM {AccountState._meta.db_table} "  # noqa: S608
+    f"NOT EXISTS (SELECT 1 FROM {AccountState._meta.db_table} "  # noqa: S608  # a table's name
     "WHERE alias = %s AND paused_at IS NOT NULL)"
 )
 """As `~Exists(…)`, which takes longer to compile than to run."""
@@ -84,7 +84,7 @@ def due(account: Account, among: Sequence[int] | None = None) -> QuerySet[Messag
     rows = MessageLog.objects.using(MessageLog.database())
     if among is not None:
         rows = rows.filter(pk__in=among)
-    works = RawSQL(NOT_PAUSED, [account.alias], BooleanField())  # noqa: S611
+    works = RawSQL(NOT_PAUSED, [account.alias], BooleanField())  # noqa: S611  # a constant
     return rows.filter(
         works, is_alive, status=Status.QUEUED, account=account.alias, send_at__lte=DatabaseNow()
     ).order_by("send_at", "pk")

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, InterfaceError
 
 from . import delivery, lifecycle, pace
 from .accounts import backend_for
@@ -83,8 +84,12 @@ class Sender:
     ) -> None:
         try:
             self._give_back()
+        # It lapses then; what is in flight is recorded all the same, or told at CRITICAL.
+        except (DatabaseError, InterfaceError):
+            logger.exception("What had not begun could not be queued again.")
+        try:
             while self._flying or self._landed:
-                self.come_in(wait=0.1)
+                self._take_in(wait=0.1)
                 self.record()
         finally:
             for _thread in self._threads:
@@ -114,8 +119,7 @@ class Sender:
     def _take_on(self, alias: str, room: int, among: Sequence[int] | None) -> int:
         try:
             backend = backend_for(alias)
-            # The answer is recorded by it.
-            settings.poll_after  # noqa: B018
+            settings.check_recording()
         except ImproperlyConfigured as error:
             logger.error("Nothing is sent by account '%s': %s", alias, error)
             return 0
@@ -168,11 +172,11 @@ class Sender:
         Args:
             account: whose messages; None: all.
         """
-        begun: list[Flight] = []
+        ready: list[Flight] = []
         with contextlib.suppress(queue.Empty):
             while (flight := self._ready.get_nowait()) is not None:
-                begun.append(flight)
-        waiting, self._waiting = [*self._waiting, *begun], []
+                ready.append(flight)
+        waiting, self._waiting = [*ready, *self._waiting], []
         given_back = []
         for flight in waiting:
             if account is None or flight.backend.account.alias == account.alias:
@@ -196,6 +200,15 @@ class Sender:
             wait = min(wait, max(0.0, next_start))
         if not self.is_busy:
             return
+        by_account: dict[Account, list[SendResult]] = {}
+        for flight, result in self._take_in(wait=wait):
+            by_account.setdefault(flight.backend.account, []).append(result)
+        for account, results in by_account.items():
+            self._judge(account, results)
+
+    def _take_in(self, *, wait: float) -> list[tuple[Flight, SendResult]]:
+        """Take in answers, and return those that came. Touches no database."""
+        before = len(self._landed)
         few = max(1, self.concurrency // 8)
         ends_at = 0.0
         with contextlib.suppress(queue.Empty):
@@ -203,12 +216,10 @@ class Sender:
                 self._landed.append(self._answered.get(timeout=wait))
                 ends_at = ends_at or time.monotonic() + GATHER
                 wait = max(0.0, ends_at - time.monotonic()) if len(self._landed) < few else 0.0
-        by_account: dict[Account, list[SendResult]] = {}
-        for flight, result in self._landed:
-            self._flying.pop(flight.message.pk, None)
-            by_account.setdefault(flight.backend.account, []).append(result)
-        for account, results in by_account.items():
-            self._judge(account, results)
+        came = self._landed[before:]
+        for flight, _result in came:
+            del self._flying[flight.message.pk]
+        return came
 
     def _judge(self, account: Account, results: Sequence[SendResult]) -> None:
         """Pause an account before more of its messages are claimed.
@@ -226,14 +237,20 @@ class Sender:
 
     def record(self) -> int:
         """Record the answers that were taken in; return how many."""
-        landed, self._landed = self._landed, []
-        by_backend: dict[BaseBackend, list[tuple[MessageLog, SendResult]]] = {}
-        for flight, result in landed:
-            by_backend.setdefault(flight.backend, []).append((flight.message, result))
-        for backend, results in by_backend.items():
+        recorded = 0
+        while self._landed:
+            backend = self._landed[0][0].backend
+            results = [
+                (flight.message, result)
+                for flight, result in self._landed
+                if flight.backend is backend
+            ]
+            # Before: what goes wrong with one account's leaves the others' to be recorded.
+            self._landed = [one for one in self._landed if one[0].backend is not backend]
             delivery.record_all(results, backend)
+            recorded += len(results)
         self._renew()
-        return len(landed)
+        return recorded
 
     def _renew(self) -> None:
         """Hold on to what is still in flight, long before another worker would take it for dead."""

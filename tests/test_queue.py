@@ -534,6 +534,7 @@ def test_worker__keeps_as_many_in_flight_as_it_may(queued, askable):
         with lock:
             flying[0] += 1
             most[0] = max(most[0], flying[0])
+        # Long enough for all threads to be at it together.
         time.sleep(0.05)
         with lock:
             flying[0] -= 1
@@ -591,6 +592,7 @@ def test_worker__holds_on_to_what_takes_long(queued, askable, monkeypatch):
 
     def slow(outgoing):
         for _ in range(2):
+            # Longer than a third of the margin, at which leases are renewed, and than a turn.
             time.sleep(0.15)
             leases.append(MessageLog.objects.get().lease_expires_at)
         connection.close()
@@ -612,6 +614,7 @@ def test_worker__records_a_batch_in_a_few_statements(
     one = Sender(20)
     with one:
         assert one.take_on() == 20
+        # The answers come from other threads.
         while one._answered.qsize() < 20:
             time.sleep(0.01)
         # BEGIN and COMMIT, the rows, their events; the state of the account.
@@ -630,6 +633,7 @@ def test_worker__told_to_stop_finishes_what_is_in_flight(queued, askable):
 
     def stop(outgoing):
         worker.stop()
+        # In flight while the worker ends.
         time.sleep(0.05)
         return accepted(outgoing)
 
@@ -966,6 +970,7 @@ def test_worker__told_to_stop_records_the_question_in_flight(queued, askable):
 
     def stop(provider_message_id):
         worker.stop()
+        # In flight while the worker ends.
         time.sleep(0.3)
         return told(provider_message_id)
 
@@ -988,19 +993,20 @@ def test_sender__records_a_batch_at_most_at_once(queued, askable, monkeypatch):
 def test_sender__gives_back_what_has_not_begun(queued, askable):
     for number in range(5):
         queued(f"09123456{number:02}")
-    begun = threading.Event()
+    all_begun, may_end = threading.Barrier(5), threading.Event()
 
-    def slow(outgoing):
-        begun.set()
-        time.sleep(0.1)
+    def held(outgoing):
+        all_begun.wait(5)
+        may_end.wait(5)
         return accepted(outgoing)
 
-    answer(askable, slow)
+    answer(askable, held)
 
     with Sender(4) as one:
         assert one.take_on() == 5
-        begun.wait(5)
-        time.sleep(0.05)
+        all_begun.wait(5)
+        one._give_back()
+        may_end.set()
 
     assert statuses() == {"accepted": 4, "queued": 1}
     left = MessageLog.objects.get(status="queued")
@@ -1025,7 +1031,6 @@ def test_sender__pause_of_one_account_leaves_the_others_going(
     ).update(account="default")
 
     def refuse_default(outgoing):
-        time.sleep(0.02)
         account = MessageLog.objects.get(public_id=outgoing.public_id).account
         connection.close()
         return refusing(Refusal.CREDENTIALS) if account == "default" else accepted(outgoing)
@@ -1053,6 +1058,91 @@ def test_sender__gives_back_what_is_of_the_paused_account_alone(queued, askable,
         assert statuses()["queued"] == 1
 
     assert statuses() == {"accepted": 1, "queued": 1}
+
+
+def test_sender__records_what_is_in_flight_where_the_rest_cannot_be_given_back(
+    queued, askable, monkeypatch, caplog
+):
+    for number in range(2):
+        queued(f"09123456{number:02}")
+    may_end = threading.Event()
+
+    def held(outgoing):
+        may_end.wait(5)
+        return accepted(outgoing)
+
+    def away(pks):
+        may_end.set()
+        raise OperationalError("gone")
+
+    answer(askable, held)
+    monkeypatch.setattr(lifecycle, "give_back", away)
+
+    with Sender(1) as one:
+        assert one.take_on() == 2
+        # Until the one thread has taken the first.
+        while one._ready.qsize() > 1:
+            time.sleep(0.01)
+
+    assert statuses() == {"accepted": 1, "sending": 1}
+    assert "could not be queued again" in caplog.text
+
+
+def test_sender__fault_with_one_accounts_answers_leaves_the_others_to_be_recorded(
+    queued, askable, settings, monkeypatch
+):
+    accounts = settings.ETELECOM["ACCOUNTS"]
+    settings.ETELECOM = {"ACCOUNTS": {**accounts, "second": accounts["default"]}}
+    queued()
+    MessageLog.objects.filter(pk=queued().pk).update(account="second")
+    record_sends = events.record_sends
+    failures = iter([True])
+
+    def fails_once(*args, **kwargs):
+        if next(failures, False):
+            raise ZeroDivisionError
+        return record_sends(*args, **kwargs)
+
+    monkeypatch.setattr(events, "record_sends", fails_once)
+
+    with pytest.raises(ZeroDivisionError), Sender() as one:
+        assert one.take_on() == 2
+        # Until both are answered, by other threads.
+        while one._answered.qsize() < 2:
+            time.sleep(0.01)
+        one.come_in(wait=1)
+        one.record()
+
+    assert statuses() == {"sending": 1, "accepted": 1}
+
+
+def test_attempt__receivers_see_the_row_as_it_is(queued_otp, askable):
+    heard = []
+
+    def hear(sender, message, **kwargs):
+        heard.append((message.sealed_params, message.lease_expires_at, message.next_poll_at))
+
+    signals.message_accepted.connect(hear)
+    try:
+        work()
+    finally:
+        signals.message_accepted.disconnect(hear)
+
+    assert heard == [("", None, MessageLog.objects.get().next_poll_at)]
+
+
+def test_pause__that_cannot_be_written_keeps_the_message(
+    scripted, order_template, order_params, monkeypatch, caplog
+):
+    scripted.answer = staticmethod(lambda outgoing: refusing(Refusal.OUT_OF_MESSAGES))
+
+    def away(*args):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(pace, "pause", away)
+
+    assert send_message(order_template, PHONE, order_params).status == "rejected"
+    assert "Account 'default' could not be paused" in caplog.text
 
 
 def test_sender__leaving_the_block_records_what_is_in_flight(queued, askable):

@@ -55,7 +55,7 @@ def update_each(
         told = " UNION ALL ".join([f"SELECT {columns}"] * len(rows))
         assigned = ", ".join(f"row_.{setting}" for setting in settings)
         statement = (
-            f"UPDATE {table} AS row_ JOIN ({told}) AS told ON row_.id = told.id "  # noqa: S608
+            f"UPDATE {table} AS row_ JOIN ({told}) AS told ON row_.id = told.id "  # noqa: S608  # names alone
             f"SET {assigned} WHERE {conditions}"
         )
         params = [*values, *setting_params, *where.values()]
@@ -66,7 +66,7 @@ def update_each(
         )
         listed = f"(VALUES {', '.join([one] * len(rows))}) AS listed"
         statement = (
-            f"UPDATE {table} AS row_ SET {', '.join(settings)} "  # noqa: S608
+            f"UPDATE {table} AS row_ SET {', '.join(settings)} "  # noqa: S608  # names alone
             f"FROM (SELECT {columns} FROM {listed}) AS told "
             f"WHERE row_.id = told.id AND {conditions}"
         )
