@@ -73,6 +73,9 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
+# `json.dumps` would make an encoder for each text that it is not to write in ASCII.
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def redact(payload: object, secrets: Iterable[str]) -> str:
     """Return an answer of the provider as text that may be stored and shown.
@@ -173,6 +176,8 @@ def _json(
     """
     if depth > MAX_DEPTH:
         yield _quoted(_CUT)
+    elif isinstance(value, str) and not echo:
+        yield _quoted(_masked(value, needles, word=word))
     elif isinstance(value, Mapping):
         yield "{"
         for position, (key, member) in enumerate(value.items()):
@@ -207,13 +212,9 @@ def _masked_echo(value: object, needles: Sequence["_Needle"], depth: int) -> str
     return _joined(_json(structure, needles, echo=True, depth=depth + 1))
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
 def _folded(key: str) -> str:
     """Fold the spellings in which the provider and those who write for it spell one key."""
-    return re.sub(r"[\s_]", "", key).lower() if len(key) < 100 else key
+    return "".join(key.replace("_", " ").split()).lower() if len(key) < 100 else key
 
 
 def _scalar_text(value: object) -> str:

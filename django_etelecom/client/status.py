@@ -218,7 +218,7 @@ def _told(member: object, where: str = "") -> Report:
 
 def _fold(key: str) -> str:
     """Fold PascalCase, camelCase, snake_case, and the white space that the documentation has."""
-    return re.sub(r"[\s_]", "", key).lower()
+    return "".join(key.replace("_", " ").split()).lower()
 
 
 def _report(fields: dict[str, Any], payload: object) -> Report:
