@@ -25,7 +25,7 @@ from .models.clock import DatabaseNow
 from .models.messages import Reason, Source, Status
 from .phone import mask, significant
 from .redaction import mask_text
-from .signals import announce
+from .signals import announce, has_receivers
 
 logger = logging.getLogger("django_etelecom")
 
@@ -332,9 +332,27 @@ def _event(message: MessageLog, evidence: Evidence) -> MessageEvent:
     )
 
 
+def tell(status: Status, *, event_pk: int) -> None:
+    """Signal and log a move that the database made by itself, if anybody listens.
+
+    Args:
+        status: the one that the message was moved to.
+        event_pk: of what the provider said.
+    """
+    if not (has_receivers(status, MessageLog) or logger.isEnabledFor(_level(status))):
+        return
+    database = MessageLog.database()
+    event = MessageEvent.objects.using(database).select_related("message").get(pk=event_pk)
+    announce(event.message, status, event)
+    _log(event.message, status, event)
+
+
+def _level(status: str) -> int:
+    return logging.INFO if status in (Status.ACCEPTED, Status.DELIVERED) else logging.WARNING
+
+
 def _log(message: MessageLog, status: str, event: MessageEvent) -> None:
-    well = event.status in (Status.ACCEPTED, Status.DELIVERED)
-    level = logging.INFO if well else logging.WARNING
+    level = _level(event.status)
     if not logger.isEnabledFor(level):
         return
     logger.log(
@@ -344,7 +362,7 @@ def _log(message: MessageLog, status: str, event: MessageEvent) -> None:
         mask(message.recipient),
         message.template_code,
         status,
-        f" ({_detail(message, event)})" if not well else "",
+        f" ({_detail(message, event)})" if level > logging.INFO else "",
     )
 
 

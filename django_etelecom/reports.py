@@ -270,13 +270,24 @@ def _messages_of(provider_message_id: str) -> list[MessageLog]:
 
 
 def _keep(evidence: Evidence) -> bool:
-    """Keep what is about one message by PostgreSQL's function else step by step."""
+    """Keep what is about one message by PostgreSQL's function, else step by step."""
     database = MessageLog.database()
-    if settings.confirms_reports and functions.has_functions(database):
+    ends = evidence.status in ENDS
+    confirms = settings.confirms_reports
+    # What else a report may do to a message depends on the message.
+    is_plain = confirms or evidence.status in (Status.DELIVERED, None)
+    if is_plain and functions.has_functions(database):
         told = {name: getattr(evidence, name) for name in [*REPORTED, "received_at"]}
-        ends = evidence.status in ENDS
-        told |= {"status": evidence.status or "", "ends": ends, "max_reports": MAX_REPORTS}
-        if functions.keep_report(database, told):
+        told |= {
+            "status": evidence.status or "",
+            "max_reports": MAX_REPORTS,
+            "to_be_asked": ends and confirms,
+            "movable": events.movable_to(Status.DELIVERED) if ends and not confirms else [],
+        }
+        kept = functions.keep_report(database, told)
+        if kept is not None and kept.has_moved:
+            events.tell(Status.DELIVERED, event_pk=kept.event_pk)
+        if kept is not None:
             return True
     return _keep_step_by_step(evidence)
 
