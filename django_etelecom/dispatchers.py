@@ -4,20 +4,28 @@ A dispatcher is called once the message is committed, with primary keys. It may 
 them twice: the row is the queue, the claim decides who sends, and a worker sweeps what is due.
 """
 
+import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from .conf import settings
+from .conf import DEFAULT_DISPATCHER, settings
 from .sender import DEFAULT_CONCURRENCY, Sender
 
 logger = logging.getLogger("django_etelecom")
 
+CHUNK = 500
+"""Primary keys that are handed on at once at most."""
 
-def dispatch(pks: Sequence[int]) -> None:
-    """Hand queued messages to the site's DISPATCHER. Its fault costs a log line and no message."""
+
+def dispatch(pks: Sequence[int]) -> bool:
+    """Hand queued messages to the site's DISPATCHER. Its fault costs a log line and no message.
+
+    Returns:
+        Whether it took them.
+    """
     try:
         dispatcher()(pks)
     # A broker's client may raise anything, and the caller's work is committed by now: the message
@@ -26,6 +34,18 @@ def dispatch(pks: Sequence[int]) -> None:
         logger.exception(
             "%d queued messages could not be handed on; a worker takes them.", len(pks)
         )
+        return False
+    return True
+
+
+def dispatch_many(pks: Iterable[int]) -> None:
+    """Hand the messages of a campaign on, by the chunk, until one is not taken."""
+    if settings.dispatcher == DEFAULT_DISPATCHER:
+        # Not even read: a worker finds them.
+        return
+    source = iter(pks)
+    while (chunk := list(itertools.islice(source, CHUNK))) and dispatch(chunk):
+        pass
 
 
 def dispatcher() -> Callable[[Sequence[int]], object]:

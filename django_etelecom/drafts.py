@@ -149,6 +149,61 @@ def prepare(
     )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mold:
+    """What the messages of a campaign have in common; it has been found good."""
+
+    template: TemplatePlan
+    channels: tuple[str, ...]
+    requested_route: str
+    """As a draft's."""
+    sender_pk: Any
+    send_at: datetime | None
+
+    def cast(self, row: Opaque[Any]) -> tuple[str, Wire]:
+        """Return recipient and values of one message, in wire form.
+
+        Args:
+            row: a mapping of `to` and the parameters by name.
+
+        Raises:
+            InvalidMessage: with every fault at once, keyed as `prepare` does.
+        """
+        return shielded(lambda: self._cast(row.reveal()))
+
+    def _cast(self, row: object) -> tuple[str, Wire]:
+        if not isinstance(row, Mapping):
+            sentence = _("A row is a mapping of names to values, not %(type)s.")
+            raise _fault("row", sentence % {"type": type(row).__name__})
+        faults: dict[str, list[str]] = {}
+        recipient = _collect(faults, lambda: phone.normalize(row.get("to", "")))
+        params = {name: value for name, value in row.items() if name != "to"}
+        wire = _collect(faults, lambda: self.template.schema.bind(params))
+        if recipient is None or wire is None:
+            raise InvalidMessage(faults)
+        return recipient, wire
+
+
+def prepare_many(
+    template: object, *, route: object = None, sent_by: object = None, send_at: object = None
+) -> Mold:
+    """Check what the messages of a campaign have in common. Reads the database, writes nothing.
+
+    Raises:
+        InvalidMessage, ImproperlyConfigured: as `prepare`.
+    """
+    settings.check_recording()
+    faults: dict[str, list[str]] = {}
+    plan = _collect(faults, lambda: _plan(template))
+    chosen = _collect(faults, lambda: _route(route, plan))
+    sender_pk = _collect(faults, lambda: _sender_pk(sent_by))
+    start = _collect(faults, lambda: _instant("send_at", send_at))
+    if faults or plan is None or chosen is None:
+        raise InvalidMessage(faults)
+    backend_for(plan.account)
+    return Mold(plan, chosen[1], chosen[0], sender_pk, start)
+
+
 def _collect(faults: dict[str, list[str]], check: Callable[[], T]) -> T | None:
     try:
         return check()

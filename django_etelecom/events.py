@@ -18,9 +18,10 @@ from django.utils import timezone
 from .client.codes import channel_kind
 from .client.protocol import SendResult
 from .conf import settings
-from .lifecycle import requeue
+from .lifecycle import SomeMoved, requeue
 from .models import InboxReport, MessageEvent, MessageLog
 from .models.batches import update_each
+from .models.campaigns import tally, tally_ended
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Source, Status
 from .phone import mask, significant
@@ -133,13 +134,11 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
         if can_be_asked and status in OPEN:
             told["next_poll_at"] = _first_poll()
     row = MessageLog.objects.filter(pk=message.pk)
-    movable = row.filter(status__in=movable_to(status))
     waiting = False
     with transaction.atomic(using=MessageLog.database(), savepoint=False):
-        moved = movable.filter(unreported).update(**told)
+        moved = _move(row.filter(unreported), message, status, told)
         if not moved:
-            moved = movable.update(**told)
-            waiting = bool(moved)
+            moved = waiting = _move(row, message, status, told)
         if not moved and result.provider_message_id:
             # The message has come further without us; the id is still news.
             row.filter(provider_message_id="").update(
@@ -157,13 +156,24 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
     return waiting
 
 
+def _move(
+    row: QuerySet[MessageLog], message: MessageLog, status: Status, told: Mapping[str, Any]
+) -> bool:
+    """Set what evidence tells, if it moves the message on to `status`; tell whether it does."""
+    movable = movable_to(status)
+    if message.campaign_id is None:
+        return bool(row.filter(status__in=movable).update(**told))
+    # Its campaign counts what it was before: most likely what we saw it to be.
+    for before in sorted(movable, key=lambda one: one != message.status):
+        if row.filter(status=before).update(**told):
+            tally(message.campaign_id, {(before, status): 1})
+            return True
+    return False
+
+
 def _first_poll() -> DatabaseNow | None:
     schedule = settings.poll_after
     return DatabaseNow(after=timedelta(seconds=schedule[0])) if schedule else None
-
-
-class SomeMoved(Exception):
-    """Of a batch, some rows were not `sending` any more; nothing of it was written."""
 
 
 def record_sends(results: Sequence[tuple[MessageLog, SendResult]], *, can_be_asked: bool) -> None:
@@ -196,6 +206,9 @@ def record_sends(results: Sequence[tuple[MessageLog, SendResult]], *, can_be_ask
             )
             if updated != len(rows):
                 raise SomeMoved
+        tally_ended(
+            (message.campaign_id, evidence.status) for message, evidence in told if evidence.status
+        )
         appended = [_event(message, evidence) for message, evidence in told]
         MessageEvent.objects.using(database).bulk_create(appended)
     for (message, evidence), event in zip(told, appended, strict=True):
@@ -242,7 +255,7 @@ def record(
         settled: columns to set first, by which a worker ends its claim.
     """
     row = MessageLog.objects.filter(pk=message.pk)
-    moved = 0
+    moved = False
     with transaction.atomic(using=MessageLog.database(), savepoint=False):
         if settled:
             row.update(**settled)
@@ -257,13 +270,13 @@ def record(
 
 def _fold(
     row: QuerySet[MessageLog], message: MessageLog, evidence: Evidence, status: Status
-) -> int:
+) -> bool:
     told = _told(evidence) | _told_of_delivery(evidence)
     if status is Status.DELIVERED or (
         status is Status.UNDELIVERED and not has_next_channel(message.channels, evidence.channel)
     ):
         told["next_poll_at"] = None
-    moved = row.filter(status__in=movable_to(status)).update(**told)
+    moved = _move(row, message, status, told)
     if not moved:
         # It says again what is known, perhaps with more about it. A report that nobody has
         # confirmed does not take the place of an answer to our own question.

@@ -5,16 +5,18 @@ the provider says moves a message in `events.py` alone.
 """
 
 import logging
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from django.db import connections, transaction
-from django.db.models import BooleanField, F, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from .conf import Account
-from .models import AccountState, MessageLog
+from .models import AccountState, Campaign, MessageLog
+from .models.campaigns import tally_ended
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Status
 from .signals import announce, has_receivers
@@ -31,6 +33,10 @@ SWEEP_BATCH = 500
 
 RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=20), timedelta(minutes=1))
 """How long a queued message waits after each attempt of which nothing left, and after the rest."""
+
+
+class SomeMoved(Exception):
+    """Of a batch, some rows were not what they were any more; nothing of it was written."""
 
 
 def lease(account: Account) -> timedelta:
@@ -71,23 +77,15 @@ NOT_PAUSED = (
 """As `~Exists(…)`, which takes longer to compile than to run."""
 
 
-def due(account: Account, among: Sequence[int] | None = None) -> QuerySet[MessageLog]:
-    """Return the queued messages of an account that a worker may take now, the oldest first.
+RUNS = (
+    f"EXISTS (SELECT 1 FROM {Campaign._meta.db_table} "  # noqa: S608  # a table's name
+    f"WHERE id = %s AND status = '{Campaign.Status.RUNNING}')"
+)
 
-    None while the account is paused.
 
-    Args:
-        account: whose messages.
-        among: the primary keys to choose from; None: all.
-    """
-    is_alive = Q(expires_at=None) | Q(expires_at__gt=DatabaseNow())
-    rows = MessageLog.objects.using(MessageLog.database())
-    if among is not None:
-        rows = rows.filter(pk__in=among)
-    works = RawSQL(NOT_PAUSED, [account.alias], BooleanField())  # noqa: S611  # a constant
-    return rows.filter(
-        works, is_alive, status=Status.QUEUED, account=account.alias, send_at__lte=DatabaseNow()
-    ).order_by("send_at", "pk")
+def has_due(account: Account, *, among: Sequence[int] | None = None) -> bool:
+    """Tell whether `claim_due` would find anything."""
+    return any(_due(account, lane, among).exists() for lane in _lanes(account))
 
 
 def claim_due(
@@ -95,15 +93,62 @@ def claim_due(
 ) -> list[MessageLog]:
     """Take up to `limit` messages that are due for one attempt each: queued -> sending.
 
-    Of several processes each gets others.
+    Of several processes each gets others. Messages of no campaign come before those of one, and
+    the running campaigns have their turns at random. None while the account is paused.
 
     Args:
         account: whose messages.
         limit: how many at most.
-        among: as in `due`.
+        among: the primary keys to choose from; None: all.
     """
+    messages: list[MessageLog] = []
+    for lane in _lanes(account):
+        more = True
+        while more and len(messages) < limit:
+            claimed, late = _claim_due(account, lane, limit - len(messages), among)
+            messages += claimed
+            # What is late makes room for others; the worker ends most of it before its turn.
+            more = sum(map(expire, late)) > 0
+        if len(messages) >= limit:
+            break
+    return messages
+
+
+def _lanes(account: Account) -> Iterator[int | None]:
+    """Return the campaigns whose messages may go, by key; None: the messages of no campaign."""
+    yield None
+    campaigns = Campaign.objects.using(MessageLog.database()).order_by()
+    running = campaigns.filter(status=Campaign.Status.RUNNING, account=account.alias)
+    lanes = list(running.values_list("pk", flat=True))
+    random.shuffle(lanes)
+    yield from lanes
+
+
+def _due(account: Account, lane: int | None, among: Sequence[int] | None) -> QuerySet[MessageLog]:
+    rows = MessageLog.objects.using(MessageLog.database())
+    if among is not None:
+        rows = rows.filter(pk__in=among)
+    if lane is not None:
+        rows = rows.filter(RawSQL(RUNS, [lane], BooleanField()))  # noqa: S611  # a constant
+    works = RawSQL(NOT_PAUSED, [account.alias], BooleanField())  # noqa: S611  # a constant
+    rows = rows.filter(
+        works,
+        campaign=lane,
+        status=Status.QUEUED,
+        account=account.alias,
+        send_at__lte=DatabaseNow(),
+    )
+    # As the index has them: the rows of a campaign are all due at one instant, and would be sorted.
+    return rows.order_by("send_at")
+
+
+def _claim_due(
+    account: Account, lane: int | None, limit: int, among: Sequence[int] | None
+) -> tuple[list[MessageLog], list[MessageLog]]:
+    """Claim from one lane; return what was claimed, and what was found to have expired."""
     database = MessageLog.database()
-    rows = due(account, among)
+    is_late = ExpressionWrapper(Q(expires_at__lte=DatabaseNow()), BooleanField())
+    rows = _due(account, lane, among).annotate(is_late=is_late)
     now = timezone.now()
     with transaction.atomic(using=database):
         if not connections[database].features.has_select_for_update:
@@ -112,7 +157,11 @@ def claim_due(
         skips = connections[database].features.has_select_for_update_skip_locked
         found = rows.select_for_update(skip_locked=skips)[:limit]
         # MariaDB finds `Default` for `default`.
-        messages = [message for message in found if message.account == account.alias]
+        ours = [message for message in found if message.account == account.alias]
+        messages: list[MessageLog] = [message for message in ours if not message.is_late]
+        late: list[MessageLog] = [message for message in ours if message.is_late]
+        if not messages:
+            return [], late
         for message in messages:
             message.status = Status.SENDING
             message.attempts += 1
@@ -124,7 +173,7 @@ def claim_due(
             updated_at=now,
             lease_expires_at=DatabaseNow(after=lease(account)),
         )
-    return messages
+    return messages, late
 
 
 def renew(pks: Sequence[int], account: Account) -> None:
@@ -141,7 +190,10 @@ def requeue(message: MessageLog) -> bool:
     wait = DatabaseNow(after=RETRY_AFTER[min(message.attempts, len(RETRY_AFTER)) - 1])
     in_time = Q(expires_at=None) | Q(expires_at__gt=wait)
     moved = MessageLog.objects.filter(in_time, pk=message.pk, status=Status.SENDING).update(
-        status=Status.QUEUED, send_at=wait, lease_expires_at=None, updated_at=timezone.now()
+        status=Status.QUEUED,
+        send_at=wait,
+        lease_expires_at=F("expires_at"),
+        updated_at=timezone.now(),
     )
     return bool(moved)
 
@@ -152,7 +204,7 @@ def give_back(pks: Sequence[int]) -> None:
         status=Status.QUEUED,
         attempts=F("attempts") - 1,
         sent_at=None,
-        lease_expires_at=None,
+        lease_expires_at=F("expires_at"),
         updated_at=timezone.now(),
     )
 
@@ -175,52 +227,82 @@ def expire(message: MessageLog) -> bool:
 
 
 def sweep() -> int:
-    """End what dead processes left behind; return how many messages moved.
+    """End what dead processes left behind and what is not worth sending any more.
 
-    Claimed before the process died: it may have been sent, so `unknown`. Never claimed: nothing
-    was sent, and its secrets are gone with the process, so `not_sent`.
+    Claimed before its process died: it may have been sent, so `unknown`. Never claimed: nothing
+    was sent, so `not_sent`; the secrets of one that no worker was to send are gone with the
+    process.
+
+    Returns:
+        How many messages moved.
     """
     lapsed = Q(lease_expires_at__lt=DatabaseNow())
-    return _sweep(
-        Q(status=Status.SENDING) & lapsed, to=Status.UNKNOWN, reason=Reason.LAPSED
-    ) + _sweep(Q(status=Status.QUEUED) & lapsed, to=Status.NOT_SENT, reason=Reason.NEVER_CLAIMED)
-
-
-def expire_due() -> int:
-    """End queued messages that are not worth sending any more; return how many moved."""
-    is_late = Q(expires_at__lte=DatabaseNow(), send_at__lte=DatabaseNow())
-    return _sweep(Q(status=Status.QUEUED) & is_late, to=Status.NOT_SENT, reason=Reason.EXPIRED)
+    queued = lapsed & Q(status=Status.QUEUED)
+    return (
+        _sweep(lapsed & Q(status=Status.SENDING), to=Status.UNKNOWN, reason=Reason.LAPSED)
+        + _sweep(queued & Q(send_at=None), to=Status.NOT_SENT, reason=Reason.NEVER_CLAIMED)
+        + _sweep(queued & ~Q(send_at=None), to=Status.NOT_SENT, reason=Reason.EXPIRED)
+    )
 
 
 def _sweep(which: Q, *, to: Status, reason: Reason) -> int:
     moved = 0
+    while batch := move_batch(which, to=to, reason=reason):
+        moved += batch
+    return moved
+
+
+def move_batch(which: Q, *, to: Status, reason: Reason | str = "") -> int:
+    """Move up to `SWEEP_BATCH` messages that are under way; return how many moved.
+
+    Args:
+        which: by what they are found, a status of those under way included.
+        to: the status that they come to.
+        reason: why.
+    """
     # Not from a replica, which may not know yet what the last batch moved.
     rows = MessageLog.objects.using(MessageLog.database()).filter(which)
-    while pks := list(rows.values_list("pk", flat=True)[:SWEEP_BATCH]):
-        batch = sum(_move(pk, which, to=to, reason=reason) for pk in pks)
-        moved += batch
-        if not batch:
-            # Another sweep is at the same rows.
-            break
+    found = list(rows.values_list("pk", "campaign_id", named=True)[:SWEEP_BATCH])
+    if not found:
+        return 0
+    try:
+        with transaction.atomic(using=MessageLog.database()):
+            moved = _ended(Q(pk__in=[row.pk for row in found]) & which, to=to, reason=reason)
+            if moved != len(found):
+                raise SomeMoved
+            tally_ended((row.campaign_id, to) for row in found)
+    except SomeMoved:
+        # Somebody else is at the same rows: which of them is found out one by one.
+        return sum(_move(row.pk, which, to=to, reason=reason) for row in found)
+    for row in found:
+        _tell(row.pk, to, reason)
     return moved
 
 
 def _move(pk: int, which: Q, *, to: Status, reason: Reason | str = "") -> bool:
-    moved = MessageLog.objects.filter(which, pk=pk).update(
+    rows = MessageLog.objects.using(MessageLog.database()).filter(pk=pk)
+    with transaction.atomic(using=MessageLog.database()):
+        moved = _ended(Q(pk=pk) & which, to=to, reason=reason)
+        if moved:
+            tally_ended([(rows.values_list("campaign_id", flat=True).get(), to)])
+    if moved:
+        _tell(pk, to, reason)
+    return bool(moved)
+
+
+def _ended(which: Q, *, to: Status, reason: Reason | str) -> int:
+    return MessageLog.objects.filter(which).update(
         status=to,
         reason=reason,
         lease_expires_at=None,
         sealed_params="",
         updated_at=timezone.now(),
     )
-    if moved:
-        # What needs a reason was not meant to happen.
-        level = logging.WARNING if reason else logging.INFO
-        logger.log(level, "Message %s is %s%s.", pk, to, f" ({reason})" if reason else "")
-        _announce(pk, to)
-    return bool(moved)
 
 
-def _announce(pk: int, status: Status) -> None:
-    if has_receivers(status, MessageLog):
-        announce(MessageLog.objects.using(MessageLog.database()).get(pk=pk), status)
+def _tell(pk: int, to: Status, reason: Reason | str) -> None:
+    # What needs a reason was not meant to happen.
+    level = logging.WARNING if reason else logging.INFO
+    logger.log(level, "Message %s is %s%s.", pk, to, f" ({reason})" if reason else "")
+    if has_receivers(to, MessageLog):
+        announce(MessageLog.objects.using(MessageLog.database()).get(pk=pk), to)

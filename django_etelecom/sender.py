@@ -124,7 +124,7 @@ class Sender:
             logger.error("Nothing is sent by account '%s': %s", alias, error)
             return 0
         account = backend.account
-        if account.max_per_second is not None and not lifecycle.due(account, among).exists():
+        if account.max_per_second is not None and not lifecycle.has_due(account, among=among):
             return 0
         slots = pace.reserve(account, room)
         self.is_held_back |= len(slots) < room

@@ -21,6 +21,12 @@ from django.utils.translation import gettext as _
 
 from . import delivery, lifecycle, pace, reports
 from .accounts import backend_for
+from .campaigns import cancel_campaign as cancel_campaign
+from .campaigns import pause_campaign as pause_campaign
+from .campaigns import queue_campaign as queue_campaign
+from .campaigns import resume_campaign as resume_campaign
+from .campaigns import retry_campaign as retry_campaign
+from .campaigns import start_campaign as start_campaign
 from .client.opaque import Opaque
 from .conf import settings
 from .dispatchers import dispatch
@@ -186,6 +192,8 @@ def _row(draft: Draft, *, at_commit: bool, resend_of: MessageLog | None) -> Mess
 def _queued_row(draft: Draft) -> MessageLog:
     message = _row_of(draft)
     message.send_at = draft.send_at or DatabaseNow()
+    # It ends by itself where no worker has taken it by then.
+    message.lease_expires_at = message.expires_at
     message.sealed_params = seal_secrets(message.public_id, draft.wire)
     return message
 

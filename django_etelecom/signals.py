@@ -19,6 +19,9 @@ message_unknown = Signal()
 message_delivered = Signal()
 message_undelivered = Signal()
 
+campaign_finished = Signal()
+"""`sender=Campaign`, `campaign`: none of its messages is under way any more."""
+
 account_paused = Signal()
 """`sender=AccountState`, `account` (its alias), `reason` (a `MessageLog.Reason`)."""
 

@@ -140,8 +140,18 @@ def test_sweep__goes_on_after_the_first_batch(make, monkeypatch):
     assert lifecycle.sweep() == 5
 
 
-def test_sweep__ends_where_another_moves_what_it_found(make, monkeypatch):
-    make(status="sending", lease_expires_at=ago(minutes=1))
-    monkeypatch.setattr(lifecycle, "_move", lambda *args, **kwargs: False)
+def test_sweep__leaves_what_another_has_moved_meanwhile(make, monkeypatch):
+    alive = make(status="sending", lease_expires_at=ago(minutes=1))
+    dead = make(status="sending", lease_expires_at=ago(minutes=1))
+    ended = lifecycle._ended
 
-    assert lifecycle.sweep() == 0
+    def late(which, **changes):
+        MessageLog.objects.filter(pk=alive.pk).update(lease_expires_at=ago(minutes=-1))
+        return ended(which, **changes)
+
+    monkeypatch.setattr(lifecycle, "_ended", late)
+
+    assert lifecycle.sweep() == 1
+
+    assert MessageLog.objects.get(pk=alive.pk).status == "sending"
+    assert MessageLog.objects.get(pk=dead.pk).status == "unknown"

@@ -83,6 +83,12 @@ def answer(backend, *results):
     backend.answer = staticmethod(next_one)
 
 
+def expire():
+    """Let the time of all that waits pass."""
+    past = timezone.now() - timedelta(seconds=1)
+    MessageLog.objects.update(expires_at=past, lease_expires_at=past)
+
+
 def statuses():
     return Counter(MessageLog.objects.values_list("status", flat=True))
 
@@ -93,7 +99,8 @@ def statuses():
 def test_queue__waits_for_a_worker(queued, askable):
     message = queued()
 
-    assert (message.status, message.attempts, message.lease_expires_at) == ("queued", 0, None)
+    assert (message.status, message.attempts) == ("queued", 0)
+    assert message.lease_expires_at == message.expires_at
     assert askable.sent == []
 
     assert work() == Tally(sent=1)
@@ -172,13 +179,28 @@ def test_queue__send_at_in_the_past_is_now(queued, askable):
 
 def test_queue__expired_message_is_not_sent(queued, askable):
     message = queued()
-    MessageLog.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    expire()
 
     assert work() == Tally(lapsed=1)
 
     message.refresh_from_db()
     assert (message.status, message.reason) == ("not_sent", "expired")
     assert askable.sent == []
+
+
+def test_queue__message_that_expires_in_its_turn_makes_room_for_the_next(
+    queued, askable, monkeypatch
+):
+    late = [queued(), queued()]
+    expire()
+    in_time = queued()
+    monkeypatch.setattr("django_etelecom.worker.sweep", lambda: 0)
+
+    assert work(concurrency=1) == Tally(sent=1)
+
+    assert statuses() == {"not_sent": 2, "accepted": 1}
+    assert MessageLog.objects.get(status="accepted") == in_time
+    assert set(MessageLog.objects.filter(reason="expired")) == set(late)
 
 
 def test_queue__cancelled_message_is_not_sent(queued, askable):
@@ -239,7 +261,7 @@ def test_secret__is_erased_however_it_ends(queued_otp, askable):
 
 
 def test_secret__is_erased_where_it_expires_or_lapses(queued_otp, askable, otp_template):
-    MessageLog.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    expire()
     lapsed = queue_message("login_otp", PHONE, {"otp": "937415"})
     [claimed] = lifecycle.claim_due(etelecom_settings.account("default"), 8)
     assert claimed == lapsed
@@ -247,7 +269,7 @@ def test_secret__is_erased_where_it_expires_or_lapses(queued_otp, askable, otp_t
         lease_expires_at=timezone.now() - timedelta(seconds=1)
     )
 
-    assert work() == Tally(lapsed=2)
+    assert work() == Tally(lapsed=1)
 
     assert statuses() == {"not_sent": 1, "unknown": 1}
     assert list(MessageLog.objects.values_list("sealed_params", flat=True)) == ["", ""]
@@ -1010,7 +1032,7 @@ def test_sender__gives_back_what_has_not_begun(queued, askable):
 
     assert statuses() == {"accepted": 4, "queued": 1}
     left = MessageLog.objects.get(status="queued")
-    assert (left.attempts, left.sent_at, left.lease_expires_at) == (0, None, None)
+    assert (left.attempts, left.sent_at, left.lease_expires_at) == (0, None, left.expires_at)
     assert work() == Tally(sent=1)
 
 

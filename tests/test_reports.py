@@ -844,13 +844,13 @@ def test_signals__tell_a_lapse_that_evidence_overtook(sent, askable, heard, monk
     message = sent()
     heard.clear()
     MessageLog.objects.update(status="sending", lease_expires_at=message.created_at)
-    announce = lifecycle._announce
+    tell = lifecycle._tell
 
-    def late(pk, status):
+    def late(pk, status, reason):
         refresh_status(MessageLog.objects.get(pk=pk))
-        announce(pk, status)
+        tell(pk, status, reason)
 
-    monkeypatch.setattr(lifecycle, "_announce", late)
+    monkeypatch.setattr(lifecycle, "_tell", late)
     work()
 
     assert heard == [

@@ -1,12 +1,16 @@
 """What the app keeps: templates, routes, messages and their events."""
 
 from .accounts import AccountState
+from .campaigns import Campaign, CampaignRow, CampaignTally
 from .messages import InboxReport, MessageEvent, MessageLog, ReportedMessage
 from .routes import Channel, RouteRule
 from .templates import MessageTemplate, TemplateParameter
 
 __all__ = [
     "AccountState",
+    "Campaign",
+    "CampaignRow",
+    "CampaignTally",
     "Channel",
     "InboxReport",
     "MessageEvent",

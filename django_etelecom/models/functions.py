@@ -42,6 +42,8 @@ BEGIN
         told_error_code, '', told_payload, told_at
     FROM {_MESSAGE} AS message
     WHERE message.provider_message_id = told_id
+    -- A campaign counts the messages that move.
+    AND (message.campaign_id IS NULL OR cardinality(movable) = 0)
     AND NOT EXISTS (
         SELECT 1 FROM {_MESSAGE} AS namesake
         WHERE namesake.provider_message_id = told_id AND namesake.id <> message.id

@@ -155,6 +155,19 @@ class MessageLog(models.Model):
         on_delete=models.PROTECT,
         related_name="resends",
     )
+    # Its index is `etelecom_message_queue`.
+    campaign = models.ForeignKey(
+        "etelecom.Campaign",
+        verbose_name=_("campaign"),
+        null=True,
+        blank=True,
+        db_index=False,
+        on_delete=models.PROTECT,
+        related_name="messages",
+    )
+    campaign_row = models.PositiveIntegerField(
+        _("row"), null=True, blank=True, help_text=_("Of the campaign.")
+    )
     metadata = models.JSONField(_("metadata"), default=dict, blank=True)
     # SHA-256 of the caller's key: MariaDB would fold its case. NULL where there was none.
     idempotency_digest = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001
@@ -173,8 +186,9 @@ class MessageLog(models.Model):
     )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     # Both by the database's clock. While a message is queued, sending or asked after, the process
-    # that owns the row is taken for dead after the first; the second is when the worker asks the
-    # provider what became of it, NULL: not any more.
+    # that owns the row is taken for dead after the first, and one that waits for a worker is not
+    # worth sending any more; the second is when the worker asks the provider what became of it,
+    # NULL: not any more.
     lease_expires_at = models.DateTimeField(null=True, editable=False)
     next_poll_at = models.DateTimeField(null=True, editable=False)
 
@@ -190,11 +204,13 @@ class MessageLog(models.Model):
         ]
         # Not `db_index`, by which PostgreSQL keeps a second index for LIKE that nothing asks.
         indexes = [
-            models.Index(fields=["recipient"], name="etelecom_message_recipient"),
+            models.Index(fields=["recipient", "campaign"], name="etelecom_message_recipient"),
             models.Index(fields=["provider_message_id"], name="etelecom_message_provider_id"),
             models.Index(fields=["status", "lease_expires_at"], name="etelecom_message_lease"),
             models.Index(fields=["next_poll_at"], name="etelecom_message_poll"),
-            models.Index(fields=["status", "account", "send_at"], name="etelecom_message_queue"),
+            models.Index(
+                fields=["campaign", "status", "account", "send_at"], name="etelecom_message_queue"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

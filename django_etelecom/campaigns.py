@@ -1,0 +1,395 @@
+"""Campaigns: one template to many numbers. Start, pause, cancel, try again, and how far it is.
+
+Like a message, a campaign moves by conditional UPDATEs, and its messages can be claimed only while
+it runs.
+"""
+
+import dataclasses
+import itertools
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from . import lifecycle
+from .client.opaque import Opaque
+from .conf import settings
+from .dispatchers import dispatch_many
+from .drafts import Mold, prepare_many
+from .exceptions import InvalidMessage
+from .loading import LEASE, Row, load
+from .models import Campaign, CampaignTally, MessageLog, MessageTemplate, RouteRule
+from .models.campaigns import tally
+from .models.clock import DatabaseNow
+from .models.messages import Reason, Status
+from .redaction import clean_text
+from .signals import campaign_finished
+
+logger = logging.getLogger("django_etelecom")
+
+FORGOTTEN = timedelta(days=7)
+"""How long a campaign that was loaded waits for somebody to confirm it."""
+
+MELT_AT = 50
+"""Tallies of a campaign from which on they are melted down to one a status."""
+
+MELT_AT_ONCE = 1000
+
+
+def queue_campaign(
+    template: str | MessageTemplate,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    name: str = "",
+    route: RouteRule | str | None = None,
+    sent_by: Any = None,
+    send_at: datetime | None = None,
+) -> Campaign:
+    """Queue a message for each row, and start sending when all rows are read.
+
+    A row that cannot be sent is kept with its number and all its faults, and stops no other; a
+    number that comes again is sent to and told of. Rows are read once, in constant memory, and
+    written by the chunk. If reading them raises, the campaign is cancelled and nothing of it is
+    sent.
+
+    Args:
+        template: a template or its code.
+        rows: mappings of `to` and the template's parameters, in any iterable.
+        name: what staff call it.
+        route: a route rule or its name; else the template's, else the default.
+        sent_by: the user who sends, for the record.
+        send_at: aware datetime before which nothing is sent.
+
+    Raises:
+        InvalidMessage: template, route, `sent_by`, `send_at` or `name`; nothing was written.
+        ImproperlyConfigured: the template's account cannot work as it is set.
+        Exception: whatever reading the rows raises.
+    """
+    source = Opaque(rows)
+    del rows  # An error reporter that reads this frame finds no secret in it.
+    campaign, mold = draw_up(template, name=name, route=route, sent_by=sent_by, send_at=send_at)
+    numbered = (Row(number, Opaque(row)) for number, row in enumerate(source.reveal(), 1))
+    if _loaded(campaign, numbered, mold):
+        _start(campaign, Campaign.Status.LOADING)
+    return _fresh(campaign)
+
+
+def draw_up(
+    template: object,
+    *,
+    name: object = "",
+    route: object = None,
+    sent_by: object = None,
+    send_at: object = None,
+) -> tuple[Campaign, Mold]:
+    """Write a campaign without rows, which is `loading`.
+
+    Raises:
+        InvalidMessage, ImproperlyConfigured: as `queue_campaign`.
+    """
+    if not isinstance(name, str) or len(name) > 200 or clean_text(name, 200) != name:
+        raise InvalidMessage({"name": [_("Give a line of at most 200 characters.")]})
+    mold = prepare_many(template, route=route, sent_by=sent_by, send_at=send_at)
+    campaign = Campaign(
+        name=name,
+        template_id=mold.template.pk,
+        template_code=mold.template.code,
+        account=mold.template.account,
+        channels=list(mold.channels),
+        requested_route=mold.requested_route,
+        has_secrets=bool(mold.template.schema.secret_names),
+        sent_by_id=mold.sender_pk,
+        send_at=mold.send_at,
+    )
+    campaign.lease_expires_at = DatabaseNow(after=LEASE)
+    campaign.save(force_insert=True, using=Campaign.database())
+    return _fresh(campaign), mold
+
+
+def _loaded(campaign: Campaign, rows: Iterable[Row], mold: Mold) -> bool:
+    try:
+        return load(campaign, rows, mold)
+    except BaseException:
+        try:
+            _cancel(campaign, broke_off=True)
+        # What is raised is the first fault; the worker cancels when the lease has lapsed.
+        except (DatabaseError, InterfaceError):
+            logger.exception("Campaign %s could not be cancelled.", campaign.public_id)
+        raise
+
+
+def start_campaign(campaign: Campaign) -> Campaign:
+    """Start a campaign that waits to be confirmed; any other comes back as it is now."""
+    _start(campaign, Campaign.Status.CHECKING)
+    return _fresh(campaign)
+
+
+def pause_campaign(campaign: Campaign) -> Campaign:
+    """Let a running campaign wait; any other comes back as it is now.
+
+    What is in flight arrives, and nothing else of it is claimed.
+    """
+    now = _fresh(campaign)
+    if now.status == Campaign.Status.RUNNING and now.started_at is not None:
+        ran_for = now.ran_for + (timezone.now() - now.started_at)
+        running = _campaign(now).filter(status=now.status, started_at=now.started_at)
+        if running.update(status=Campaign.Status.PAUSED, ran_for=ran_for):
+            _log(now, Campaign.Status.PAUSED)
+    return _fresh(campaign)
+
+
+def resume_campaign(campaign: Campaign) -> Campaign:
+    """Let a paused campaign go on; any other comes back as it is now."""
+    _start(campaign, Campaign.Status.PAUSED)
+    return _fresh(campaign)
+
+
+def cancel_campaign(campaign: Campaign) -> Campaign:
+    """Cancel what has not been sent of a campaign; one that has ended comes back as it is.
+
+    Nothing of it is claimed from now on; its queued messages are cancelled by the batch.
+    """
+    if _cancel(campaign):
+        _settle_cancelled(campaign)
+    return _fresh(campaign)
+
+
+def retry_campaign(campaign: Campaign) -> int:
+    """Queue again what provably was not sent of a campaign, and return how many messages.
+
+    A finished campaign runs again by that. Messages whose outcome is unknown are left to a person.
+
+    Raises:
+        InvalidMessage: it is loading, not confirmed or cancelled; or its messages had secrets,
+            which are erased by now.
+    """
+    now = _fresh(campaign)
+    ended = [Campaign.Status.FINISHED, Campaign.Status.RUNNING, Campaign.Status.PAUSED]
+    if now.status not in ended:
+        raise InvalidMessage({"campaign": [_("Only a campaign that was started can be retried.")]})
+    if now.has_secrets:
+        raise InvalidMessage(
+            {"campaign": [_("Its messages had secret parameters, which were not kept.")]}
+        )
+    retried = 0
+    while batch := _requeue_batch(now):
+        retried += batch
+    if progress(now).under_way:
+        # Also what a process that died in the middle had queued again.
+        _start(now, Campaign.Status.FINISHED)
+    _fresh(campaign)
+    return retried
+
+
+def _requeue_batch(campaign: Campaign) -> int:
+    rows = MessageLog.objects.using(Campaign.database()).filter(
+        campaign=campaign, status=Status.NOT_SENT
+    )
+    pks = list(rows.values_list("pk", flat=True)[: lifecycle.SWEEP_BATCH])
+    if not pks:
+        return 0
+    with transaction.atomic(using=Campaign.database()):
+        moved = rows.filter(pk__in=pks).update(
+            status=Status.QUEUED, reason="", send_at=DatabaseNow(), updated_at=timezone.now()
+        )
+        tally(campaign.pk, {(Status.NOT_SENT, Status.QUEUED): moved})
+    return moved
+
+
+# --- How far it is --------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a campaign is."""
+
+    counts: dict[str, int]
+    """Messages by status, those under way left out."""
+    under_way: int
+    """Messages that wait or are in flight."""
+    ended: int
+    """All others."""
+    per_second: float | None
+    """Messages, over all the time that it has run; None: it has sent none yet."""
+    seconds_left: float | None
+    """None: it cannot be told."""
+
+
+def progress(campaign: Campaign) -> Progress:
+    """Tell how far a campaign is. Costs the same whatever its size."""
+    counts = campaign.counts()
+    ended = sum(counts.values())
+    ran_for = campaign.ran_for
+    is_running = campaign.status == Campaign.Status.RUNNING
+    if is_running and campaign.started_at is not None:
+        ran_for += timezone.now() - campaign.started_at
+    seconds = ran_for.total_seconds()
+    per_second = ended / seconds if ended and seconds > 0 else None
+    under_way = campaign.queued_rows - ended
+    return Progress(
+        counts=counts,
+        under_way=under_way,
+        ended=ended,
+        per_second=per_second,
+        seconds_left=under_way / per_second if is_running and per_second else None,
+    )
+
+
+# --- What the worker does -------------------------------------------------------------------------
+
+
+def upkeep() -> int:
+    """Settle what has ended of the campaigns; return how many of them moved.
+
+    Finishes those of which no message is under way, cancels those whose loading died or that
+    nobody confirmed, expires what is not worth sending any more, and melts their tallies.
+    """
+    campaigns = Campaign.objects.using(Campaign.database())
+    died = Q(status=Campaign.Status.LOADING, lease_expires_at__lt=DatabaseNow())
+    forgotten = Q(status=Campaign.Status.CHECKING, created_at__lt=DatabaseNow(after=-FORGOTTEN))
+    moved = 0
+    for campaign in campaigns.filter(finished_at=None):
+        itself = campaigns.filter(pk=campaign.pk)
+        if campaign.status in (Campaign.Status.LOADING, Campaign.Status.CHECKING):
+            if itself.filter(died | forgotten).exists():
+                moved += _cancel(campaign, broke_off=itself.filter(died).exists())
+        elif campaign.status == Campaign.Status.CANCELLED:
+            moved += _settle_cancelled(campaign)
+        else:
+            if itself.filter(expires_at__lt=DatabaseNow()).exists():
+                _end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED)
+            moved += _finish(campaign)
+    _melt_tallies()
+    return moved
+
+
+def _start(campaign: Campaign, before: str) -> bool:
+    now = timezone.now()
+    worth_it = settings.expires_after(campaign.template.category)
+    later = campaign.send_at is not None and campaign.send_at > now
+    expires_at: Any = campaign.send_at + worth_it if later and campaign.send_at else None
+    started = (
+        _campaign(campaign)
+        .filter(status=before)
+        .update(
+            status=Campaign.Status.RUNNING,
+            started_at=now,
+            finished_at=None,
+            lease_expires_at=None,
+            expires_at=expires_at or DatabaseNow(after=worth_it),
+        )
+    )
+    if started:
+        _log(campaign, Campaign.Status.RUNNING)
+        if not later:
+            transaction.on_commit(
+                lambda: dispatch_many(_queued_pks(campaign)),
+                using=Campaign.database(),
+                robust=True,
+            )
+    return bool(started)
+
+
+def _queued_pks(campaign: Campaign) -> Iterable[int]:
+    rows = MessageLog.objects.using(Campaign.database())
+    queued = rows.filter(campaign=campaign, status=Status.QUEUED)
+    return queued.values_list("pk", flat=True).iterator()
+
+
+def _cancel(campaign: Campaign, *, broke_off: bool = False) -> bool:
+    open_ = [one for one in Campaign.Status if one not in _ENDED]
+    cancelled = (
+        _campaign(campaign)
+        .filter(status__in=open_)
+        .update(status=Campaign.Status.CANCELLED, broke_off=broke_off, lease_expires_at=None)
+    )
+    if cancelled:
+        _log(campaign, Campaign.Status.CANCELLED)
+    return bool(cancelled)
+
+
+_ENDED = (Campaign.Status.FINISHED, Campaign.Status.CANCELLED)
+
+
+def _settle_cancelled(campaign: Campaign) -> bool:
+    _end_queued(campaign, to=Status.CANCELLED)
+    return _finish(campaign)
+
+
+def _end_queued(campaign: Campaign, *, to: Status, reason: Reason | str = "") -> None:
+    queued = Q(campaign=campaign, status=Status.QUEUED)
+    while lifecycle.move_batch(queued, to=to, reason=reason):
+        pass
+
+
+def _finish(campaign: Campaign) -> bool:
+    """Settle a campaign of which no message is under way."""
+    now = _fresh(campaign)
+    if now.queued_rows > sum(now.counts().values()) or now.finished_at is not None:
+        return False
+    finished_at = timezone.now()
+    if now.status == Campaign.Status.CANCELLED:
+        return bool(_campaign(now).filter(finished_at=None).update(finished_at=finished_at))
+    ran_for = now.ran_for
+    if now.status == Campaign.Status.RUNNING and now.started_at is not None:
+        ran_for += finished_at - now.started_at
+    moved = (
+        _campaign(now)
+        .filter(status=now.status, started_at=now.started_at)
+        .update(status=Campaign.Status.FINISHED, finished_at=finished_at, ran_for=ran_for)
+    )
+    if moved:
+        _log(now, Campaign.Status.FINISHED)
+        transaction.on_commit(
+            lambda: campaign_finished.send_robust(Campaign, campaign=_fresh(campaign)),
+            using=Campaign.database(),
+            robust=True,
+        )
+    return bool(moved)
+
+
+def _melt_tallies() -> None:
+    """Melt the tallies of each campaign that has many down to one a status."""
+    tallies = CampaignTally.objects.using(Campaign.database()).order_by()
+    many = tallies.values("campaign").annotate(Count("pk")).filter(pk__count__gte=MELT_AT)
+    for campaign_id in list(many.values_list("campaign", flat=True)):
+        while _melt(tallies.filter(campaign=campaign_id)):
+            pass
+
+
+def _melt(tallies: QuerySet[CampaignTally]) -> bool:
+    """Melt some tallies of one campaign; tell whether there may be more."""
+    rows = sorted(tallies.order_by("pk")[:MELT_AT_ONCE], key=lambda row: row.status)
+    with transaction.atomic(using=tallies.db):
+        melted, _by_model = tallies.filter(pk__in=[row.pk for row in rows]).delete()
+        if melted != len(rows):
+            # Another worker has just done it.
+            transaction.set_rollback(True, using=tallies.db)
+            return False
+        tallies.bulk_create(
+            CampaignTally(
+                campaign_id=rows[0].campaign_id,
+                status=status,
+                number=sum(row.number for row in those),
+            )
+            for status, those in itertools.groupby(rows, key=lambda row: row.status)
+        )
+    return len(rows) == MELT_AT_ONCE
+
+
+def _campaign(campaign: Campaign) -> Any:
+    return Campaign.objects.using(Campaign.database()).filter(pk=campaign.pk)
+
+
+def _fresh(campaign: Campaign) -> Campaign:
+    campaign.refresh_from_db(using=Campaign.database())
+    return campaign
+
+
+def _log(campaign: Campaign, status: str) -> None:
+    logger.info("Campaign %s is %s.", campaign.public_id, status)

@@ -1,0 +1,193 @@
+"""One template to many numbers: the campaign, the rows of it that need a look, and its counts."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models, router
+from django.db.models import Sum
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from .messages import MessageLog, Status
+from .templates import MessageTemplate
+
+UNDER_WAY = frozenset({Status.QUEUED, Status.SENDING})
+"""What is not counted by itself: it is the rest."""
+
+
+class Campaign(models.Model):
+    """Many messages of one template, which staff start, pause and cancel together.
+
+    Its messages can be claimed only while it is `running`. `status` moves by the conditional
+    updates of `campaigns.py` alone.
+    """
+
+    class Status(models.TextChoices):
+        LOADING = "loading", _("loading")
+        CHECKING = "checking", _("to be confirmed")
+        RUNNING = "running", _("running")
+        PAUSED = "paused", _("paused")
+        FINISHED = "finished", _("finished")
+        CANCELLED = "cancelled", _("cancelled")
+
+    public_id = models.UUIDField(_("public id"), default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    template = models.ForeignKey(
+        MessageTemplate,
+        verbose_name=_("template"),
+        on_delete=models.PROTECT,
+        related_name="campaigns",
+    )
+    template_code = models.CharField(_("template code"), max_length=100)
+    account = models.CharField(_("account"), max_length=50)
+    channels = models.JSONField(_("channels"), default=list)
+    requested_route = models.CharField(
+        _("requested route"), max_length=100, blank=True, help_text=_("Empty: the template's own.")
+    )
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.LOADING)
+    broke_off = models.BooleanField(
+        _("broke off"), default=False, help_text=_("Its rows could not be read to their end.")
+    )
+    has_secrets = models.BooleanField(default=False, editable=False)
+
+    read_rows = models.PositiveIntegerField(_("rows read"), default=0)
+    queued_rows = models.PositiveIntegerField(
+        _("messages"), default=0, help_text=_("Rows that became a message.")
+    )
+    faulty_rows = models.PositiveIntegerField(
+        _("faulty rows"), default=0, help_text=_("Rows that became none.")
+    )
+    repeated_rows = models.PositiveIntegerField(
+        _("repeated numbers"), default=0, help_text=_("Messages to a number that has one already.")
+    )
+
+    sent_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("sent by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    send_at = models.DateTimeField(_("send at"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    started_at = models.DateTimeField(
+        _("started at"), null=True, blank=True, help_text=_("The last time.")
+    )
+    ran_for = models.DurationField(
+        default=timedelta(0), editable=False, help_text=_("Before it was started the last time.")
+    )
+    finished_at = models.DateTimeField(
+        _("finished at"),
+        null=True,
+        blank=True,
+        help_text=_("When the last of its messages was settled, sent or cancelled."),
+    )
+    # By the database's clock: while it loads the process that loads it is taken for dead after the
+    # first; the second is when what is left of it is not worth sending any more.
+    lease_expires_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
+        ordering = ["-pk"]
+        get_latest_by = "pk"
+        default_permissions = ("view",)
+        permissions = [("send_campaign", _("Can send campaigns"))]
+        indexes = [models.Index(fields=["finished_at"], name="etelecom_campaign_open")]
+
+    def __str__(self) -> str:
+        return self.name or f"{self.template_code} {self.created_at:%Y-%m-%d}"
+
+    @classmethod
+    def database(cls) -> str:
+        """Return the alias of the database that campaigns and their messages are written to."""
+        return router.db_for_write(MessageLog)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many of its messages have come to each status, those under way left out."""
+        tallies = CampaignTally.objects.using(self.database()).filter(campaign=self)
+        sums = tallies.order_by().values_list("status").annotate(Sum("number"))
+        return {status: number for status, number in sums if number}
+
+
+class CampaignTally(models.Model):
+    """How many messages of a campaign have come to a status, or left it again.
+
+    The sum counts. A move of messages appends a row in its own transaction, so that no two of them
+    wait for each other; the worker melts the rows of a campaign down to one a status.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="tallies")
+    status = models.CharField(max_length=20, choices=Status)
+    number = models.IntegerField()
+
+    class Meta:
+        verbose_name = _("tally of a campaign")
+        verbose_name_plural = _("tallies of campaigns")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.number:+}"
+
+
+class CampaignRow(models.Model):
+    """A row of a campaign that a person should look at: it is faulty, or repeats a number.
+
+    The row itself is encrypted: it may hold secrets, and it is kept only to be mended.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="rows")
+    number = models.PositiveIntegerField(
+        _("row"), help_text=_("As a person counts them in what was uploaded.")
+    )
+    is_queued = models.BooleanField(
+        _("queued"), default=False, help_text=_("It became a message all the same.")
+    )
+    faults = models.JSONField(_("faults"), default=dict)
+    sealed_values = models.TextField(editable=False)
+
+    class Meta:
+        verbose_name = _("row of a campaign")
+        verbose_name_plural = _("rows of campaigns")
+        ordering = ["pk"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+def tally(campaign_id: int | None, moves: Mapping[tuple[str, str], int]) -> None:
+    """Count messages of a campaign that have moved. Belongs into the transaction that moves them.
+
+    Args:
+        campaign_id: of the campaign; None: there is nothing to count.
+        moves: how many have moved from one status to another.
+    """
+    if campaign_id is None:
+        return
+    numbers: Counter[str] = Counter()
+    for (before, after), number in moves.items():
+        numbers[before] -= number
+        numbers[after] += number
+    CampaignTally.objects.using(Campaign.database()).bulk_create(
+        CampaignTally(campaign_id=campaign_id, status=status, number=number)
+        for status, number in numbers.items()
+        if number and status not in UNDER_WAY
+    )
+
+
+def tally_ended(moved: Iterable[tuple[int | None, str]]) -> None:
+    """Count messages that were under way: for each the campaign's key, and where it has come to."""
+    by_campaign: dict[int, Counter[tuple[str, str]]] = {}
+    for campaign_id, status in moved:
+        if campaign_id is not None:
+            by_campaign.setdefault(campaign_id, Counter())[Status.SENDING, status] += 1
+    for campaign_id, moves in by_campaign.items():
+        tally(campaign_id, moves)
