@@ -6,8 +6,10 @@ In constant memory, a chunk at a time, each chunk in a transaction of its own.
 import dataclasses
 import itertools
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -18,6 +20,7 @@ from .client.opaque import Opaque, shielded
 from .drafts import Mold
 from .exceptions import InvalidMessage
 from .models import Campaign, CampaignRow, MessageLog
+from .models.batches import insert_alike
 from .models.clock import DatabaseNow
 from .queued import seal_secrets
 from .redaction import clean_text
@@ -53,7 +56,8 @@ class Row:
 class Chunk:
     """What some rows have become."""
 
-    messages: list[MessageLog] = dataclasses.field(default_factory=list)
+    messages: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """What each has of its own."""
     flagged: list[CampaignRow] = dataclasses.field(default_factory=list)
     read: int = 0
     faulty: int = 0
@@ -108,36 +112,27 @@ class _Loader:
             chunk.faulty += 1
             chunk.flagged.append(self._flagged(row, faults))
             return
-        campaign, mold = self._campaign, self._mold
-        now = timezone.now()
-        message = MessageLog(
-            template_id=mold.template.pk,
-            template_code=mold.template.code,
-            account=mold.template.account,
-            recipient=recipient,
-            params=wire.masked(),
-            channels=list(mold.channels),
-            requested_route=mold.requested_route,
-            sent_by_id=campaign.sent_by_id,
-            campaign_id=campaign.pk,
-            campaign_row=row.number,
-            created_at=now,
-            updated_at=now,
-            send_at=self._send_at,
+        public_id = uuid.uuid4()
+        chunk.messages.append(
+            {
+                "public_id": public_id,
+                "recipient": recipient,
+                "params": wire.masked(),
+                "sealed_params": seal_secrets(public_id, wire),
+                "campaign_row": row.number,
+            }
         )
-        message.sealed_params = seal_secrets(message.public_id, wire)
-        chunk.messages.append(message)
         if row.notices:
             chunk.flagged.append(self._flagged(row, {"row": list(row.notices)}, is_queued=True))
 
     def _flag_repeats(self, chunk: Chunk) -> None:
         messages = MessageLog.objects.using(MessageLog.database())
-        numbers = [message.recipient for message in chunk.messages]
+        numbers = [message["recipient"] for message in chunk.messages]
         earlier = messages.filter(recipient__in=numbers, campaign=self._campaign)
         first_rows = dict(earlier.order_by("-pk").values_list("recipient", "campaign_row"))
         for message in chunk.messages:
-            number = message.campaign_row or 0
-            first = first_rows.setdefault(message.recipient, number)
+            number = message["campaign_row"]
+            first = first_rows.setdefault(message["recipient"], number)
             if first == number:
                 continue
             chunk.repeated += 1
@@ -162,6 +157,22 @@ class _Loader:
             sealed_values="" if is_queued else shielded(lambda: _sealed(row.values)),
         )
 
+    def _common(self) -> dict[str, Any]:
+        campaign, mold = self._campaign, self._mold
+        now = timezone.now()
+        return {
+            "template_id": mold.template.pk,
+            "template_code": mold.template.code,
+            "account": mold.template.account,
+            "channels": list(mold.channels),
+            "requested_route": mold.requested_route,
+            "sent_by_id": campaign.sent_by_id,
+            "campaign_id": campaign.pk,
+            "created_at": now,
+            "updated_at": now,
+            "send_at": self._send_at,
+        }
+
     def write(self, chunk: Chunk) -> bool:
         database = Campaign.database()
         loading = Campaign.objects.filter(pk=self._campaign.pk, status=Campaign.Status.LOADING)
@@ -174,7 +185,7 @@ class _Loader:
                 lease_expires_at=DatabaseNow(after=LEASE),
             )
             if is_loading:
-                MessageLog.objects.using(database).bulk_create(chunk.messages)
+                insert_alike(MessageLog, chunk.messages, also=self._common(), using=database)
                 CampaignRow.objects.using(database).bulk_create(chunk.flagged)
         return bool(is_loading)
 

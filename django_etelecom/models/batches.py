@@ -1,7 +1,8 @@
-"""Writes that change many rows, each to something of its own, by one statement.
+"""Writes of many rows, each to something of its own, by one statement.
 
 Django has `bulk_update` for it, a CASE of every row for every column, which takes several times as
-long on PostgreSQL and many times as long on SQLite.
+long on PostgreSQL and many times as long on SQLite; and `bulk_create`, which makes an instance and
+asks every field about every row, also about what all rows have in common.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,3 +76,50 @@ def update_each(
         cursor.execute(statement, params)
         updated: int = cursor.rowcount
         return updated
+
+
+def insert_alike(
+    model: type[Model], rows: Sequence[Mapping[str, Any]], *, also: Mapping[str, Any], using: str
+) -> None:
+    """Insert rows that have most of their columns in common.
+
+    Args:
+        model: whose table it is. What is told of none of its fields gets the default.
+        rows: for each row its own attributes (`attname`): the same ones in every row.
+        also: attributes that are the same in all rows.
+        using: the alias of the database.
+    """
+    if not rows:
+        return
+    connection = connections[using]
+    quote = connection.ops.quote_name
+    own = [field for field in model._meta.local_concrete_fields if field.attname in rows[0]]
+    common = [
+        field
+        for field in model._meta.local_concrete_fields
+        if field not in own and not field.primary_key
+    ]
+
+    def typed(field: Any, sql: str) -> str:
+        # PostgreSQL takes a text for what it is unless it stands in VALUES of an INSERT.
+        return f"CAST({sql} AS {field.db_type(connection)})" if is_postgresql else sql
+
+    is_postgresql = connection.vendor == "postgresql"
+    params: list[Any] = [
+        field.get_db_prep_save(row[field.attname], connection) for row in rows for field in own
+    ]
+    for field in common:
+        value = also[field.attname] if field.attname in also else field.get_default()
+        params.append(field.get_db_prep_save(value, connection))
+    names = [quote(str(field.column)) for field in own]
+    columns = [*names, *(quote(str(field.column)) for field in common)]
+    one = f"({', '.join(['%s'] * len(own))})"
+    selected = [typed(field, f"told.{name}") for field, name in zip(own, names, strict=True)]
+    selected += [typed(field, "%s") for field in common]
+    statement = (
+        f"INSERT INTO {quote(model._meta.db_table)} ({', '.join(columns)}) "  # noqa: S608  # names alone
+        f"WITH told ({', '.join(names)}) AS (VALUES {', '.join([one] * len(rows))}) "
+        f"SELECT {', '.join(selected)} FROM told"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
