@@ -1,0 +1,262 @@
+"""Workbooks that are made to take the machine that reads them down."""
+
+import io
+import tracemalloc
+import zipfile
+
+import pytest
+
+from django_etelecom.sheets import UnreadableSheet, open_sheet
+
+from .files import (
+    HEADINGS,
+    MAIN,
+    ONE_ROW,
+    RELATED_TO_WORKBOOK,
+    RELATIONS,
+    WORKBOOK,
+    declaring,
+    package_of,
+    refusal_of,
+    rows_of,
+    sheet_xml,
+    zip_of,
+)
+
+NAME = "recipients.xlsx"
+MEGABYTE = 1_048_576
+
+
+def test_bomb__ratio_that_no_sheet_has():
+    content = package_of(HEADINGS + ONE_ROW + " " * 20 * MEGABYTE)
+
+    assert len(content) < 100_000
+    assert "unpacks to far more" in refusal_of(content, NAME)
+
+
+def test_bomb__declared_size():
+    content = declaring(package_of(), "xl/worksheets/sheet1.xml", 2**32 - 2)
+
+    assert "unpacks to far more" in refusal_of(content, NAME)
+
+
+def test_bomb__declared_size_that_is_a_lie_is_as_much_as_is_unpacked():
+    content = package_of(HEADINGS + ONE_ROW + " " * 100 * MEGABYTE)
+    content = declaring(content, "xl/worksheets/sheet1.xml", 1000)
+
+    tracemalloc.start()
+    try:
+        refusal = refusal_of(content, NAME)
+        assert tracemalloc.get_traced_memory()[1] < 4 * MEGABYTE
+    finally:
+        tracemalloc.stop()
+    assert "damaged" in refusal
+
+
+@pytest.mark.parametrize("part", ["relations", "workbook", "related", "styles", "strings"])
+def test_bomb__in_another_part(part):
+    rows = HEADINGS + '<row r="2"><c r="A2" t="s"><v>0</v></c><c><v>1</v></c></row>'
+    content = package_of(rows, **{part: "<x>" + " " * 20 * MEGABYTE + "</x>"})
+
+    assert "unpacks to far more" in refusal_of(content, NAME)
+
+
+def test_bomb__declared_sizes_that_are_too_much_together():
+    parts = {f"xl/media/{number}.png": "x" for number in range(20)}
+    content = zip_of(parts)
+    for name in parts:
+        content = declaring(content, name, 20 * MEGABYTE)
+
+    assert "unpacks to far more" in refusal_of(content, NAME)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_bomb__packings_that_are_not_unpacked_piece_by_piece(packing):
+    assert "damaged" in refusal_of(package_of(packing=packing), NAME)
+
+
+def test_bomb__many_entries():
+    content = zip_of({f"xl/{number}": "" for number in range(2_001)})
+
+    assert "unpacks to far more" in refusal_of(content, NAME)
+
+
+def test_bomb__list_of_entries_that_is_too_long_to_hold():
+    content = zip_of({f"xl/{number:0200}": "" for number in range(5_000)})
+
+    assert "damaged" in refusal_of(content, NAME)
+
+
+BILLION_LAUGHS = (
+    '<!DOCTYPE lolz [<!ENTITY a "lol">'
+    + "".join(
+        f'<!ENTITY {name} "{f"&{before};" * 10}">'
+        for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    + "]>"
+)
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [BILLION_LAUGHS, '<!DOCTYPE x [<!ENTITY i SYSTEM "file:///etc/passwd">]>', "<!DOCTYPE x>"],
+    ids=["billion laughs", "external", "none"],
+)
+def test_xml__entities_are_never_looked_at(doctype):
+    rows = HEADINGS + '<row><c t="inlineStr"><is><t>&i;</t></is></c></row>'
+
+    assert "document type" in refusal_of(package_of(sheet=doctype + sheet_xml(rows)), NAME)
+
+
+@pytest.mark.parametrize("part", ["relations", "workbook", "related", "styles", "strings"])
+def test_xml__document_type_in_another_part(part):
+    rows = HEADINGS + '<row r="2"><c r="A2" t="s"><v>0</v></c><c><v>1</v></c></row>'
+
+    assert "document type" in refusal_of(package_of(rows, **{part: "<!DOCTYPE x><x/>"}), NAME)
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "<a>" * 100 + "</a>" * 100,
+        "<worksheet><row><c " + " " * 3 * MEGABYTE + "/></row></worksheet>",
+        "<worksheet>" + "".join(f"<a{number}/>" for number in range(6_000)) + "</worksheet>",
+        "<worksheet>",
+        "<worksheet>&nbsp;</worksheet>",
+        "<worksheet>\x01</worksheet>",
+        "",
+        b"<worksheet>\xff</worksheet>",
+        '<?xml version="1.0" encoding="x-no-such"?><worksheet><a></worksheet>',
+    ],
+    ids=["deep", "long tag", "many names", "cut", "entity", "control", "empty", "bytes", "charset"],
+)
+def test_xml__that_no_spreadsheet_program_writes(xml):
+    assert "damaged" in refusal_of(package_of(sheet=xml), NAME)
+
+
+def test_sheet__dimension_and_row_numbers_that_lie_cost_nothing():
+    rows = (
+        HEADINGS
+        + '<row r="1048576"><c r="A1048576"><v>1</v></c></row>'
+        + '<row r="99999999999"><c><v>2</v></c></row>'
+        + '<row r="1"><c r="A1"><v>3</v></c></row>'
+    )
+    sheet = sheet_xml(rows).replace("<sheetData>", '<dimension ref="A1:XFD1048576"/><sheetData>')
+
+    assert [row.number for row in rows_of(package_of(sheet=sheet), NAME)] == [
+        1048576,
+        1048577,
+        1048578,
+    ]
+
+
+def test_sheet__empty_rows_are_passed_over_in_constant_memory():
+    rows = HEADINGS + ONE_ROW + "<row/>" * 300_000
+    content = package_of(rows, packing=zipfile.ZIP_STORED)
+    sheet = open_sheet(io.BytesIO(content), NAME)
+
+    tracemalloc.start()
+    try:
+        assert len(list(sheet.rows())) == 1
+        assert tracemalloc.get_traced_memory()[1] < 3 * MEGABYTE
+    finally:
+        tracemalloc.stop()
+
+
+def test_sheet__more_rows_than_a_sheet_can_have(monkeypatch):
+    monkeypatch.setattr("django_etelecom.sheets.workbook.LAST_ROW", 1_000)
+
+    assert "unpacks to far more" in refusal_of(package_of(HEADINGS + "<row/>" * 1_000), NAME)
+
+
+def test_sheet__faults_of_one_row_are_bounded():
+    cells = '<c r="A2"><f/></c>' * 10_000
+    (row,) = rows_of(package_of(HEADINGS + f"<row>{cells}</row>"), NAME)
+
+    assert len(row.faults) == 200
+
+
+def test_sheet__one_part_under_many_names_is_looked_through_once():
+    sheets = '<sheet name="x" r:id="rId1"/>' * 100_000
+    workbook = WORKBOOK.replace("</sheets>", f"{sheets}</sheets>")
+    content = package_of("<row/>" * 10_000, workbook=workbook)
+
+    assert "no visible sheet" in refusal_of(content, NAME)
+
+
+def test_sheet__cell_of_megabytes_is_kept_no_longer_than_a_cell_may_be():
+    long = "x" * 5 * MEGABYTE
+    rows = HEADINGS + f'<row><c t="inlineStr"><is><t>{long}</t></is></c></row>'
+    (row,) = rows_of(package_of(rows, packing=zipfile.ZIP_STORED), NAME)
+
+    assert len(row.values["to"]) == 10_001
+    assert "more than 10000 characters" in row.faults[0]
+
+
+def test_package__encrypted_part():
+    content = bytearray(package_of())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = -1
+        while (at := content.find(signature, at + 1)) >= 0:
+            content[at + offset] |= 1
+
+    assert "damaged" in refusal_of(bytes(content), NAME)
+
+
+@pytest.mark.parametrize("part", ["workbook", "related", "sheet", "styles", "strings"])
+def test_package__part_that_is_not_there(part):
+    rows = HEADINGS + '<row r="2"><c r="A2" t="s"><v>0</v></c><c><v>1</v></c></row>'
+
+    refusal = refusal_of(package_of(rows, **{part: None}), NAME)
+
+    assert "damaged" in refusal or "no visible sheet" in refusal
+
+
+def test_package__binary_workbook():
+    relations = (
+        f'<Relationships xmlns="{RELATIONS}"><Relationship Id="rId1" '
+        'Type="x/officeDocument" Target="xl/workbook.bin"/></Relationships>'
+    )
+
+    assert "XLSB" in refusal_of(package_of(relations=relations), NAME)
+
+
+def test_package__document_of_another_office_program():
+    relations = (
+        f'<Relationships xmlns="{RELATIONS}"><Relationship Id="rId1" '
+        'Type="x/officeDocument" Target="word/document.xml"/></Relationships>'
+    )
+
+    assert "no XLSX workbook" in refusal_of(package_of(relations=relations), NAME)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        'Target="file:///etc/passwd" TargetMode="External"',
+        'Target="../../../../etc/passwd"',
+        'Target="https://example.com/sheet1.xml"',
+        "",
+    ],
+)
+def test_package__sheet_elsewhere_is_not_gone_for(target):
+    related = RELATED_TO_WORKBOOK.replace('Target="worksheets/sheet1.xml"', target)
+
+    refusal = refusal_of(package_of(related=related), NAME)
+
+    assert "damaged" in refusal or "no visible sheet" in refusal
+
+
+def test_package__too_many_shared_texts(monkeypatch):
+    monkeypatch.setattr("django_etelecom.sheets.workbook.MAX_TEXTS", 10)
+    rows = HEADINGS + '<row r="2"><c r="A2" t="s"><v>0</v></c></row>'
+    strings = f'<sst xmlns="{MAIN}">' + "<si/>" * 10 + "</sst>"
+
+    with pytest.raises(UnreadableSheet, match="unpacks to far more"):
+        open_sheet(io.BytesIO(package_of(rows, strings=strings)), NAME)
+
+
+def test_package__sheet_without_a_reference():
+    workbook = WORKBOOK.replace('r:id="rId1"', "")
+
+    assert "no visible sheet" in refusal_of(package_of(workbook=workbook), NAME)
