@@ -23,7 +23,7 @@ from .dispatchers import dispatch_many
 from .drafts import Mold, prepare_many
 from .exceptions import InvalidMessage
 from .loading import LEASE, Row, load
-from .models import Campaign, CampaignTally, MessageLog, MessageTemplate, RouteRule
+from .models import Campaign, CampaignPart, CampaignTally, MessageLog, MessageTemplate, RouteRule
 from .models.campaigns import tally
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Status
@@ -76,7 +76,7 @@ def queue_campaign(
     numbered = (Row(number, Opaque(row)) for number, row in enumerate(source.reveal(), 1))
     if _loaded(campaign, numbered, mold):
         _start(campaign, Campaign.Status.LOADING)
-    return _fresh(campaign)
+    return fresh(campaign)
 
 
 def draw_up(
@@ -108,25 +108,30 @@ def draw_up(
     )
     campaign.lease_expires_at = DatabaseNow(after=LEASE)
     campaign.save(force_insert=True, using=Campaign.database())
-    return _fresh(campaign), mold
+    return fresh(campaign), mold
 
 
 def _loaded(campaign: Campaign, rows: Iterable[Row], mold: Mold) -> bool:
     try:
         return load(campaign, rows, mold)
     except BaseException:
-        try:
-            _cancel(campaign, broke_off=True)
-        # What is raised is the first fault; the worker cancels when the lease has lapsed.
-        except (DatabaseError, InterfaceError):
-            logger.exception("Campaign %s could not be cancelled.", campaign.public_id)
+        cancel_broken(campaign)
         raise
+
+
+def cancel_broken(campaign: Campaign) -> None:
+    """Cancel a campaign whose rows cannot be read to their end. Called where that is raised."""
+    try:
+        _cancel(campaign, broke_off=True)
+    # What is raised is the first fault; the worker cancels when the lease has lapsed.
+    except (DatabaseError, InterfaceError):
+        logger.exception("Campaign %s could not be cancelled.", campaign.public_id)
 
 
 def start_campaign(campaign: Campaign) -> Campaign:
     """Start a campaign that waits to be confirmed; any other comes back as it is now."""
     _start(campaign, Campaign.Status.CHECKING)
-    return _fresh(campaign)
+    return fresh(campaign)
 
 
 def pause_campaign(campaign: Campaign) -> Campaign:
@@ -134,19 +139,19 @@ def pause_campaign(campaign: Campaign) -> Campaign:
 
     What is in flight arrives, and nothing else of it is claimed.
     """
-    now = _fresh(campaign)
+    now = fresh(campaign)
     if now.status == Campaign.Status.RUNNING and now.started_at is not None:
         ran_for = now.ran_for + (timezone.now() - now.started_at)
         running = _campaign(now).filter(status=now.status, started_at=now.started_at)
         if running.update(status=Campaign.Status.PAUSED, ran_for=ran_for):
             _log(now, Campaign.Status.PAUSED)
-    return _fresh(campaign)
+    return fresh(campaign)
 
 
 def resume_campaign(campaign: Campaign) -> Campaign:
     """Let a paused campaign go on; any other comes back as it is now."""
     _start(campaign, Campaign.Status.PAUSED)
-    return _fresh(campaign)
+    return fresh(campaign)
 
 
 def cancel_campaign(campaign: Campaign) -> Campaign:
@@ -156,7 +161,7 @@ def cancel_campaign(campaign: Campaign) -> Campaign:
     """
     if _cancel(campaign):
         _settle_cancelled(campaign)
-    return _fresh(campaign)
+    return fresh(campaign)
 
 
 def retry_campaign(campaign: Campaign) -> int:
@@ -168,7 +173,7 @@ def retry_campaign(campaign: Campaign) -> int:
         InvalidMessage: it is loading, not confirmed or cancelled; or its messages had secrets,
             which are erased by now.
     """
-    now = _fresh(campaign)
+    now = fresh(campaign)
     ended = [Campaign.Status.FINISHED, Campaign.Status.RUNNING, Campaign.Status.PAUSED]
     if now.status not in ended:
         raise InvalidMessage({"campaign": [_("Only a campaign that was started can be retried.")]})
@@ -182,7 +187,7 @@ def retry_campaign(campaign: Campaign) -> int:
     if progress(now).under_way:
         # Also what a process that died in the middle had queued again.
         _start(now, Campaign.Status.FINISHED)
-    _fresh(campaign)
+    fresh(campaign)
     return retried
 
 
@@ -251,11 +256,16 @@ def upkeep() -> int:
     """
     campaigns = Campaign.objects.using(Campaign.database())
     died = Q(status=Campaign.Status.LOADING, lease_expires_at__lt=DatabaseNow())
-    forgotten = Q(status=Campaign.Status.CHECKING, created_at__lt=DatabaseNow(after=-FORGOTTEN))
+    forgotten = Q(
+        status__in=[Campaign.Status.MATCHING, Campaign.Status.CHECKING],
+        created_at__lt=DatabaseNow(after=-FORGOTTEN),
+    )
     moved = 0
     for campaign in campaigns.filter(finished_at=None):
         itself = campaigns.filter(pk=campaign.pk)
-        if campaign.status in (Campaign.Status.LOADING, Campaign.Status.CHECKING):
+        if campaign.status == Campaign.Status.LOADING and campaign.sheet_columns:
+            continue  # `uploads.upkeep` goes on with it.
+        if campaign.status in _NOT_STARTED:
             if itself.filter(died | forgotten).exists():
                 moved += _cancel(campaign, broke_off=itself.filter(died).exists())
         elif campaign.status == Campaign.Status.CANCELLED:
@@ -271,8 +281,10 @@ def upkeep() -> int:
 def _start(campaign: Campaign, before: str) -> bool:
     now = timezone.now()
     worth_it = settings.expires_after(campaign.template.category)
-    later = campaign.send_at is not None and campaign.send_at > now
-    expires_at: Any = campaign.send_at + worth_it if later and campaign.send_at else None
+    expires_at: Any = DatabaseNow(after=worth_it)
+    is_due = campaign.send_at is None or campaign.send_at <= now
+    if campaign.send_at is not None and not is_due:
+        expires_at = campaign.send_at + worth_it
     started = (
         _campaign(campaign)
         .filter(status=before)
@@ -281,12 +293,12 @@ def _start(campaign: Campaign, before: str) -> bool:
             started_at=now,
             finished_at=None,
             lease_expires_at=None,
-            expires_at=expires_at or DatabaseNow(after=worth_it),
+            expires_at=expires_at,
         )
     )
     if started:
         _log(campaign, Campaign.Status.RUNNING)
-        if not later:
+        if is_due:
             transaction.on_commit(
                 lambda: dispatch_many(_queued_pks(campaign)),
                 using=Campaign.database(),
@@ -313,10 +325,12 @@ def _cancel(campaign: Campaign, *, broke_off: bool = False) -> bool:
     return bool(cancelled)
 
 
+_NOT_STARTED = (Campaign.Status.MATCHING, Campaign.Status.LOADING, Campaign.Status.CHECKING)
 _ENDED = (Campaign.Status.FINISHED, Campaign.Status.CANCELLED)
 
 
 def _settle_cancelled(campaign: Campaign) -> bool:
+    CampaignPart.objects.using(Campaign.database()).filter(campaign=campaign).delete()
     _end_queued(campaign, to=Status.CANCELLED)
     return _finish(campaign)
 
@@ -329,7 +343,7 @@ def _end_queued(campaign: Campaign, *, to: Status, reason: Reason | str = "") ->
 
 def _finish(campaign: Campaign) -> bool:
     """Settle a campaign of which no message is under way."""
-    now = _fresh(campaign)
+    now = fresh(campaign)
     if now.queued_rows > sum(now.counts().values()) or now.finished_at is not None:
         return False
     finished_at = timezone.now()
@@ -346,7 +360,7 @@ def _finish(campaign: Campaign) -> bool:
     if moved:
         _log(now, Campaign.Status.FINISHED)
         transaction.on_commit(
-            lambda: campaign_finished.send_robust(Campaign, campaign=_fresh(campaign)),
+            lambda: campaign_finished.send_robust(Campaign, campaign=fresh(campaign)),
             using=Campaign.database(),
             robust=True,
         )
@@ -386,7 +400,8 @@ def _campaign(campaign: Campaign) -> Any:
     return Campaign.objects.using(Campaign.database()).filter(pk=campaign.pk)
 
 
-def _fresh(campaign: Campaign) -> Campaign:
+def fresh(campaign: Campaign) -> Campaign:
+    """Bring a campaign up to date."""
     campaign.refresh_from_db(using=Campaign.database())
     return campaign
 

@@ -25,6 +25,7 @@ from .models.clock import DatabaseNow
 from .queued import seal_secrets
 from .redaction import clean_text
 from .sealing import seal, unseal
+from .segments import segments
 
 CHUNK = 1000
 """Rows that are written in one transaction."""
@@ -62,6 +63,7 @@ class Chunk:
     read: int = 0
     faulty: int = 0
     repeated: int = 0
+    sms_parts: int = 0
 
 
 def load(campaign: Campaign, rows: Iterable[Row], mold: Mold) -> bool:
@@ -75,30 +77,38 @@ def load(campaign: Campaign, rows: Iterable[Row], mold: Mold) -> bool:
     Returns:
         Whether all were written; False: it was cancelled meanwhile.
     """
-    loader = _Loader(campaign, mold)
+    loader = Loader(campaign, mold, lease=LEASE)
     source = iter(rows)
-    while chunk := loader.read(itertools.islice(source, CHUNK)):
+    while (chunk := loader.read(itertools.islice(source, CHUNK))).read:
         if not loader.write(chunk):
             return False
     return True
 
 
-class _Loader:
-    def __init__(self, campaign: Campaign, mold: Mold) -> None:
+class Loader:
+    """Reads rows of a campaign into chunks, and writes those."""
+
+    def __init__(self, campaign: Campaign, mold: Mold, *, lease: timedelta) -> None:
+        """Make a loader.
+
+        Args:
+            campaign: to which the rows belong.
+            mold: what they have in common.
+            lease: for how long a chunk that was written keeps the campaign to this process.
+        """
         self._campaign = campaign
         self._mold = mold
+        self._lease = lease
         campaigns = Campaign.objects.using(Campaign.database()).filter(pk=campaign.pk)
         now = campaigns.values_list(DatabaseNow(), flat=True).get()
         self._send_at = campaign.send_at or now
 
-    def read(self, rows: Iterator[Row]) -> Chunk | None:
-        """Make messages of rows, and keep what cannot be one; None: there are no more."""
+    def read(self, rows: Iterator[Row]) -> Chunk:
+        """Make messages of rows, and keep what cannot be one. Writes nothing."""
         chunk = Chunk()
         for row in rows:
             chunk.read += 1
             self._take(row, chunk)
-        if not chunk.read:
-            return None
         self._flag_repeats(chunk)
         return chunk
 
@@ -112,6 +122,9 @@ class _Loader:
             chunk.faulty += 1
             chunk.flagged.append(self._flagged(row, faults))
             return
+        if "3" in self._mold.channels:
+            text = wire.render(self._mold.template.text, masked=False)
+            chunk.sms_parts += segments(text).messages
         public_id = uuid.uuid4()
         chunk.messages.append(
             {
@@ -174,6 +187,7 @@ class _Loader:
         }
 
     def write(self, chunk: Chunk) -> bool:
+        """Write a chunk; False: the campaign is not loading any more, and nothing was written."""
         database = Campaign.database()
         loading = Campaign.objects.filter(pk=self._campaign.pk, status=Campaign.Status.LOADING)
         with transaction.atomic(using=database):
@@ -182,7 +196,8 @@ class _Loader:
                 queued_rows=F("queued_rows") + len(chunk.messages),
                 faulty_rows=F("faulty_rows") + chunk.faulty,
                 repeated_rows=F("repeated_rows") + chunk.repeated,
-                lease_expires_at=DatabaseNow(after=LEASE),
+                sms_parts=F("sms_parts") + chunk.sms_parts,
+                lease_expires_at=DatabaseNow(after=self._lease),
             )
             if is_loading:
                 insert_alike(MessageLog, chunk.messages, also=self._common(), using=database)

@@ -36,6 +36,10 @@ from .models import MessageLog, MessageTemplate, RouteRule
 from .models.clock import DatabaseNow
 from .models.messages import Status
 from .queued import seal_secrets
+from .uploads import begin_upload as begin_upload
+from .uploads import check_campaign as check_campaign
+from .uploads import choose_columns as choose_columns
+from .uploads import load_parts as load_parts
 
 Value: TypeAlias = str | int | Decimal | date | time | datetime
 """What a parameter's value may be; instants are written in Asia/Ho_Chi_Minh."""

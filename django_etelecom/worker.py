@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
-from . import campaigns, reports
+from . import campaigns, reports, uploads
 from .lifecycle import sweep
 from .polling import Poller
 from .sender import DEFAULT_CONCURRENCY, Sender
@@ -110,7 +110,7 @@ class Worker:
     def _turn(self, sender: Sender, poller: Poller, *, upkeep: bool) -> Tally:
         done = Tally()
         if upkeep:
-            done.lapsed = sweep() + campaigns.upkeep()
+            done.lapsed = sweep() + campaigns.upkeep() + uploads.upkeep()
             done.matched = reports.match_inbox()
             reports.bring_forward()
         sender.come_in(wait=0.05)

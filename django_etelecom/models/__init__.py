@@ -1,7 +1,7 @@
 """What the app keeps: templates, routes, messages and their events."""
 
 from .accounts import AccountState
-from .campaigns import Campaign, CampaignRow, CampaignTally
+from .campaigns import Campaign, CampaignPart, CampaignRow, CampaignTally
 from .messages import InboxReport, MessageEvent, MessageLog, ReportedMessage
 from .routes import Channel, RouteRule
 from .templates import MessageTemplate, TemplateParameter
@@ -9,6 +9,7 @@ from .templates import MessageTemplate, TemplateParameter
 __all__ = [
     "AccountState",
     "Campaign",
+    "CampaignPart",
     "CampaignRow",
     "CampaignTally",
     "Channel",

@@ -28,6 +28,7 @@ class Campaign(models.Model):
     """
 
     class Status(models.TextChoices):
+        MATCHING = "matching", _("columns to be matched")
         LOADING = "loading", _("loading")
         CHECKING = "checking", _("to be confirmed")
         RUNNING = "running", _("running")
@@ -65,6 +66,15 @@ class Campaign(models.Model):
     repeated_rows = models.PositiveIntegerField(
         _("repeated numbers"), default=0, help_text=_("Messages to a number that has one already.")
     )
+
+    sms_parts = models.PositiveIntegerField(
+        _("paid messages by SMS"),
+        default=0,
+        help_text=_("What its messages would count as if all of them went by SMS."),
+    )
+    # Of an upload: its header, and which of it holds the number and each parameter.
+    sheet_columns = models.JSONField(default=list, editable=False)
+    columns = models.JSONField(default=dict, editable=False)
 
     sent_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -135,6 +145,22 @@ class CampaignTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} {self.number:+}"
+
+
+class CampaignPart(models.Model):
+    """Some rows of an upload that are not loaded yet, encrypted; deleted when they are."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="parts")
+    sealed_rows = models.TextField()
+
+    class Meta:
+        verbose_name = _("part of an upload")
+        verbose_name_plural = _("parts of uploads")
+        ordering = ["pk"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class CampaignRow(models.Model):

@@ -1,0 +1,274 @@
+"""Campaigns from an uploaded sheet: kept encrypted, columns matched, loaded part by part.
+
+What was uploaded is read once, within the request, and rests sealed in the database until its rows
+are loaded, by the request as far as it has patience and by the worker from there. Each part is
+loaded and deleted in one transaction, so that a process that dies loads no row twice.
+"""
+
+import dataclasses
+import itertools
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import IO, Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from .campaigns import cancel_broken, draw_up, fresh
+from .client.opaque import Opaque, shielded
+from .drafts import Mold, prepare_many
+from .exceptions import InvalidMessage
+from .loading import Loader, Row
+from .models import Campaign, CampaignPart, MessageLog, MessageTemplate, RouteRule
+from .models.clock import DatabaseNow
+from .redaction import clean_text
+from .schema import Wire
+from .sealing import SealBroken, seal, unseal
+from .sheets import SheetRow, match_columns, mend_number, open_sheet
+
+PART = 500
+"""Rows that are kept, and loaded, at once."""
+
+PURPOSE = "part of an upload"
+
+LEASE = timedelta(minutes=2)
+"""For how long a process has an upload to itself; each part renews it."""
+
+PATIENCE = 0.5
+"""Seconds that a worker loads before it looks after what it sends."""
+
+NUMBER = "to"
+
+logger = logging.getLogger("django_etelecom")
+
+
+def begin_upload(
+    template: str | MessageTemplate,
+    file: IO[bytes],
+    file_name: str,
+    *,
+    name: str = "",
+    route: RouteRule | str | None = None,
+    sent_by: Any = None,
+    send_at: datetime | None = None,
+) -> Campaign:
+    """Keep an uploaded sheet as a campaign that nobody has started yet.
+
+    Its columns are matched to the number and the template's parameters by name. Where one that is
+    needed has none, the campaign is `matching` and waits for `choose_columns`; else it is
+    `loading`. After loading it is `checking` and waits for `start_campaign`.
+
+    Args:
+        template: a template or its code.
+        file: CSV or XLSX, binary and seekable; it is read to its end.
+        file_name: what it was called.
+        name: what staff call the campaign; by default the file's name.
+        route: as in `queue_campaign`, like the rest.
+        sent_by: the user who sends.
+        send_at: aware datetime before which nothing is sent.
+
+    Raises:
+        UnreadableSheet: the file cannot be read, to its end; nothing of it is kept.
+        InvalidMessage, ImproperlyConfigured: as `queue_campaign`; nothing was written.
+    """
+    sheet = open_sheet(file, file_name)
+    campaign, mold = draw_up(
+        template,
+        name=name or clean_text(file_name, 200),
+        route=route,
+        sent_by=sent_by,
+        send_at=send_at,
+    )
+    try:
+        rows = sheet.rows()
+        while (part := Opaque(list(itertools.islice(rows, PART)))).reveal():
+            _keep(campaign, part)
+    except BaseException:
+        # Nobody has seen it yet.
+        _of(campaign).delete()
+        raise
+    matched = match_columns(sheet.columns, [NUMBER, *mold.template.schema.names])
+    ready = not _unmatched(mold, matched)
+    _of(campaign).update(
+        sheet_columns=list(sheet.columns),
+        columns=matched,
+        status=Campaign.Status.LOADING if ready else Campaign.Status.MATCHING,
+        lease_expires_at=None,
+    )
+    return fresh(campaign)
+
+
+def _keep(campaign: Campaign, part: Opaque[list[SheetRow]]) -> None:
+    sealed = shielded(lambda: seal(json.dumps(part.reveal()), purpose=PURPOSE))
+    CampaignPart.objects.using(Campaign.database()).create(campaign=campaign, sealed_rows=sealed)
+
+
+def _unmatched(mold: Mold, columns: Mapping[str, str]) -> list[str]:
+    """Return what a row cannot do without and has no column."""
+    required = [one.name for one in mold.template.schema.parameters if one.required]
+    return [name for name in (NUMBER, *required) if not columns.get(name)]
+
+
+def choose_columns(campaign: Campaign, columns: Mapping[str, str]) -> Campaign:
+    """Say which column holds the number (`to`) and which each parameter; then it is `loading`.
+
+    A campaign that is not `matching` comes back as it is now.
+
+    Args:
+        campaign: of an upload.
+        columns: the sheet's columns by name. An optional parameter may be left out, or be "".
+
+    Raises:
+        InvalidMessage: keyed `columns.<name>`: one that is needed has none, or it does not exist;
+            also as `queue_campaign`, where the template is not what it was.
+    """
+    mold = _mold(campaign)
+    chosen = {name: column for name, column in columns.items() if column}
+    faults = {f"columns.{name}": [_("Choose a column.")] for name in _unmatched(mold, chosen)}
+    names = {NUMBER, *mold.template.schema.names}
+    for name, column in chosen.items():
+        if name not in names:
+            faults[f"columns.{name}"] = [_("The template has no parameter of this name.")]
+        elif column not in campaign.sheet_columns:
+            faults[f"columns.{name}"] = [_("The sheet has no such column.")]
+    if faults:
+        raise InvalidMessage(faults)
+    matching = _of(campaign).filter(status=Campaign.Status.MATCHING)
+    matching.update(columns=chosen, status=Campaign.Status.LOADING)
+    return fresh(campaign)
+
+
+def _mold(campaign: Campaign) -> Mold:
+    mold = prepare_many(campaign.template, route=campaign.requested_route)
+    # The template's route may have changed since a person chose it.
+    return dataclasses.replace(mold, channels=tuple(campaign.channels))
+
+
+def load_parts(campaign: Campaign, *, patience: float) -> bool:
+    """Load the parts of an upload, as many as there is patience for.
+
+    Does nothing where another process is at it, or the campaign is not `loading`. A template that
+    can send no more, and parts that today's keys do not open, cancel the campaign.
+
+    Args:
+        campaign: of an upload.
+        patience: seconds after which no further part is begun.
+
+    Returns:
+        Whether all are loaded; the campaign is `checking` then.
+    """
+    ends_at = time.monotonic() + patience
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=DatabaseNow())
+    loading = _of(campaign).filter(status=Campaign.Status.LOADING)
+    if not loading.filter(free).update(lease_expires_at=DatabaseNow(after=LEASE)):
+        return False
+    fresh(campaign)
+    try:
+        loader = Loader(campaign, _mold(campaign), lease=LEASE)
+        is_done = False
+        while not is_done and time.monotonic() < ends_at:
+            is_done = not _load_next(campaign, loader)
+    except (InvalidMessage, SealBroken):
+        cancel_broken(campaign)
+        raise
+    status = Campaign.Status.CHECKING if is_done else Campaign.Status.LOADING
+    loading.update(status=status, lease_expires_at=None)
+    return is_done
+
+
+def _load_next(campaign: Campaign, loader: Loader) -> bool:
+    """Load one part; False: there is none, or the campaign was cancelled."""
+    parts = CampaignPart.objects.using(Campaign.database()).filter(campaign=campaign)
+    part = parts.first()
+    if part is None:
+        return False
+    chunk = loader.read(_rows(part, campaign.columns))
+    with transaction.atomic(using=Campaign.database()):
+        taken, _by_model = parts.filter(pk=part.pk).delete()
+        return bool(taken) and loader.write(chunk)
+
+
+def _rows(part: CampaignPart, columns: Mapping[str, str]) -> Iterator[Row]:
+    sealed = part.sealed_rows
+    rows = shielded(lambda: list(map(Opaque, json.loads(unseal(sealed, purpose=PURPOSE)))))
+    return (_row(row, columns) for row in rows)
+
+
+def _row(row: Opaque[list[Any]], columns: Mapping[str, str]) -> Row:
+    return shielded(lambda: _matched(SheetRow(*row.reveal()), columns))
+
+
+def _matched(row: SheetRow, columns: Mapping[str, str]) -> Row:
+    mended = mend_number(row.values[columns[NUMBER]])
+    values = {name: row.values[column] for name, column in columns.items()}
+    return Row(
+        number=row.number,
+        values=Opaque({**values, NUMBER: mended.value}),
+        notices=(*row.notices, *filter(None, [mended.notice])),
+        faults=(*row.faults, *filter(None, [mended.fault])),
+    )
+
+
+def upkeep() -> int:
+    """Load what uploads have waiting; return how many of them are loaded by that."""
+    loading = Campaign.objects.using(Campaign.database()).filter(status=Campaign.Status.LOADING)
+    loaded = 0
+    for campaign in loading:
+        # One without columns is not kept to its end yet, or comes from `queue_campaign`.
+        if campaign.sheet_columns:
+            try:
+                loaded += load_parts(campaign, patience=PATIENCE)
+            except (InvalidMessage, SealBroken) as error:
+                logger.error("Campaign %s is cancelled: %s", campaign.public_id, error)
+    return loaded
+
+
+# --- Before it is confirmed -----------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CampaignCheck:
+    """What a person sees before starting a campaign."""
+
+    messages: int
+    """That will go."""
+    faulty_rows: int
+    repeated_rows: int
+    first: list[tuple[MessageLog, str]]
+    """Some messages, each with its text, secrets masked."""
+    least_paid: int
+    """Paid messages, if the first channel takes every one."""
+    most_paid: int
+    """Paid messages, if every one slides on to SMS, where the route has it."""
+
+
+FIRST = 3
+"""Messages that are shown."""
+
+
+def check_campaign(campaign: Campaign) -> CampaignCheck:
+    """Tell what would be sent by a campaign that was loaded. Costs the same whatever its size."""
+    template = campaign.template
+    names = list(template.parameters.values_list("name", flat=True))
+    messages = MessageLog.objects.using(Campaign.database()).filter(campaign=campaign)
+    first = [
+        (message, Wire(message.params, names=names, secret_names=()).render(template.text))
+        for message in messages.order_by("pk")[:FIRST]
+    ]
+    by_sms = campaign.sms_parts if "3" in campaign.channels else campaign.queued_rows
+    return CampaignCheck(
+        messages=campaign.queued_rows,
+        faulty_rows=campaign.faulty_rows,
+        repeated_rows=campaign.repeated_rows,
+        first=first,
+        least_paid=by_sms if campaign.channels == ["3"] else campaign.queued_rows,
+        most_paid=by_sms,
+    )
+
+
+def _of(campaign: Campaign) -> Any:
+    return Campaign.objects.using(Campaign.database()).filter(pk=campaign.pk)
