@@ -12,7 +12,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from .conf import DEFAULT_DISPATCHER, settings
-from .sender import DEFAULT_CONCURRENCY, Sender
 
 logger = logging.getLogger("django_etelecom")
 
@@ -72,16 +71,3 @@ def dispatcher() -> Callable[[Sequence[int]], object]:
 
 def worker(pks: Sequence[int]) -> None:
     """Leave them to `etelecom_worker`, which looks every second."""
-
-
-def send_now(pks: Sequence[int]) -> int:
-    """Send those of the messages that are due and that nobody else has taken on.
-
-    What an engine calls in its process. Returns how many were sent.
-    """
-    sent = 0
-    with Sender(min(len(pks), DEFAULT_CONCURRENCY)) as sender:
-        while sender.take_on(among=pks) or sender.is_busy:
-            sent += sender.record()
-            sender.come_in(wait=0.5)
-    return sent

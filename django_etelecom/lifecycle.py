@@ -83,9 +83,14 @@ RUNS = (
 )
 
 
-def has_due(account: Account, *, among: Sequence[int] | None = None) -> bool:
-    """Tell whether `claim_due` would find anything."""
-    return any(_due(account, lane, among).exists() for lane in _lanes(account))
+def count_due(account: Account, limit: int, *, among: Sequence[int] | None = None) -> int:
+    """Return how many messages `claim_due` would find, at most `limit`."""
+    found = 0
+    for lane in _lanes(account):
+        found += _due(account, lane, among)[: limit - found].count()
+        if found >= limit:
+            break
+    return found
 
 
 def claim_due(

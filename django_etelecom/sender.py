@@ -87,15 +87,27 @@ class Sender:
         # It lapses then; what is in flight is recorded all the same, or told at CRITICAL.
         except (DatabaseError, InterfaceError):
             logger.exception("What had not begun could not be queued again.")
+        for _thread in self._threads:
+            self._ready.put(None)
         try:
             while self._flying or self._landed:
-                self._take_in(wait=0.1)
+                all_answered = not any(thread.is_alive() for thread in self._threads)
+                came = self._take_in(wait=0.1)
                 self.record()
+                if all_answered and not came:
+                    self._tell_lost()
+                    break
         finally:
-            for _thread in self._threads:
-                self._ready.put(None)
             for thread in self._threads:
                 thread.join()
+
+    def _tell_lost(self) -> None:
+        """Tell of answers that an interrupt threw away while they were taken in."""
+        for flight in self._flying.values():
+            logger.critical(
+                "The answer to message %s was lost to what stopped this process; it lapses.",
+                flight.message.public_id,
+            )
 
     @property
     def is_busy(self) -> bool:
@@ -124,8 +136,11 @@ class Sender:
             logger.error("Nothing is sent by account '%s': %s", alias, error)
             return 0
         account = backend.account
-        if account.max_per_second is not None and not lifecycle.has_due(account, among=among):
-            return 0
+        if account.max_per_second is not None:
+            # No slot is taken for what is not there: others wait for it.
+            room = lifecycle.count_due(account, room, among=among)
+            if not room:
+                return 0
         slots = pace.reserve(account, room)
         self.is_held_back |= len(slots) < room
         messages = lifecycle.claim_due(account, len(slots), among=among) if slots else []
@@ -263,3 +278,18 @@ class Sender:
             by_backend.setdefault(flight.backend, []).append(pk)
         for backend, pks in by_backend.items():
             lifecycle.renew(pks, backend.account)
+
+
+def send_now(pks: Sequence[int]) -> int:
+    """Send those of the messages that are due and that nobody else has taken on.
+
+    What an engine calls in its process. Ends when none of them is due any more: the rest were
+    sent, wait for another attempt, or belong to an account that is paused. Returns how many
+    attempts were made.
+    """
+    sent = 0
+    with Sender(min(len(pks), DEFAULT_CONCURRENCY)) as sender:
+        while sender.take_on(among=pks) or sender.is_busy:
+            sent += sender.record()
+            sender.come_in(wait=0.5)
+    return sent

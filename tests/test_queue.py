@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from django_etelecom import delivery, dispatchers, events, lifecycle, pace, sender, signals
+from django_etelecom import delivery, events, lifecycle, pace, sender, signals
 from django_etelecom.client.codes import Failure, Refusal
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.conf import settings as etelecom_settings
@@ -922,8 +922,8 @@ def test_dispatcher__that_fails_costs_a_log_line_and_no_message(
 def test_send_now__sends_what_is_due_of_these(queued, askable):
     first, second, third = queued(), queued(), queued(send_at=timezone.now() + timedelta(hours=1))
 
-    assert dispatchers.send_now([first.pk, third.pk]) == 1
-    assert dispatchers.send_now([first.pk, third.pk]) == 0
+    assert sender.send_now([first.pk, third.pk]) == 1
+    assert sender.send_now([first.pk, third.pk]) == 0
 
     assert statuses() == {"accepted": 1, "queued": 2}
     second.refresh_from_db()
@@ -934,7 +934,7 @@ def test_send_now__keeps_to_the_pace(queued, askable, account):
     account(MAX_PER_SECOND=20)
     pks = [queued(f"09123456{number:02}").pk for number in range(14)]
 
-    assert dispatchers.send_now(pks) == 14
+    assert sender.send_now(pks) == 14
 
 
 def test_sender__error_of_ours_forgets_nothing_that_flies(queued, askable, monkeypatch):
