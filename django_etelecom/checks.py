@@ -15,7 +15,7 @@ from .backends.http import HTTPBackend
 from .backends.locmem import LocMemBackend
 from .client.transport import check_url
 from .conf import KNOWN_ACCOUNT_SETTINGS, KNOWN_SETTINGS, settings
-from .dispatchers import dispatcher
+from .dispatchers import check_dispatcher, dispatcher, tasks
 from .models import MessageLog, MessageTemplate, RouteRule
 from .phone import check_allowed_numbers
 from .sealing import check_keys
@@ -58,7 +58,7 @@ def check_settings(
     ]
     for alias in settings.account_aliases:
         found += _check_account(alias)
-    return found + _check_values()
+    return found + _check_values() + _check_engine()
 
 
 def _unknown(name: str, sentence: str, known: frozenset[str]) -> CheckMessage:
@@ -112,7 +112,6 @@ def _check_values() -> list[CheckMessage]:
         ("etelecom.E011", lambda: settings.confirms_reports),
         ("etelecom.E012", lambda: settings.poll_after),
         ("etelecom.E013", lambda: settings.max_polls_per_second),
-        ("etelecom.E014", dispatcher),
         ("etelecom.E015", _check_time_zone),
     ]
     found: list[CheckMessage] = []
@@ -122,6 +121,27 @@ def _check_values() -> list[CheckMessage]:
         except ImproperlyConfigured as error:
             found.append(Error(str(error), id=name))
     return found
+
+
+def _check_engine() -> list[CheckMessage]:
+    try:
+        check_dispatcher()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="etelecom.E014")]
+    if dispatcher() is not tasks:
+        return []
+    from .framework_tasks import fault_of_backend  # Not installed by a site that does not use it.
+
+    fault = fault_of_backend()
+    if not fault:
+        return []
+    return [
+        Warning(
+            f"ETELECOM['DISPATCHER'] is Django's tasks, and TASKS['default'] {fault}",
+            hint="Set a backend that queues, such as django_tasks_db.DatabaseBackend.",
+            id="etelecom.W006",
+        )
+    ]
 
 
 def _check_time_zone() -> None:

@@ -10,7 +10,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -280,16 +280,22 @@ class Sender:
             lifecycle.renew(pks, backend.account)
 
 
-def send_now(pks: Sequence[int]) -> int:
+def send_now(pks: Sequence[int], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> int:
     """Send those of the messages that are due and that nobody else has taken on.
 
     What an engine calls in its process. Ends when none of them is due any more: the rest were
-    sent, wait for another attempt, or belong to an account that is paused. Returns how many
-    attempts were made.
+    sent, wait for another attempt, or belong to an account that is paused.
+
+    Args:
+        pks: their primary keys.
+        is_told_to_stop: once it says so, nothing more is begun; what is in flight is recorded.
+
+    Returns:
+        How many attempts were made.
     """
     sent = 0
     with Sender(min(len(pks), DEFAULT_CONCURRENCY)) as sender:
-        while sender.take_on(among=pks) or sender.is_busy:
+        while not is_told_to_stop() and (sender.take_on(among=pks) or sender.is_busy):
             sent += sender.record()
             sender.come_in(wait=0.5)
     return sent

@@ -4,6 +4,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import django
 import environ
 
 # The example site's shop is tested too; its apps are found from its own folder.
@@ -35,6 +36,8 @@ INSTALLED_APPS = [
     "django_etelecom",
     "shop",
 ]
+if django.VERSION < (6, 0):
+    INSTALLED_APPS.append("django_tasks")
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
