@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: templates as a shop has them, and the simulator."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,11 @@ import pytest
 from django_etelecom.models import MessageTemplate, RouteRule
 from django_etelecom.simulator import Simulator
 from tests.backends import AskableBackend, ScriptedBackend
+
+# They need PostgreSQL, Redis and RabbitMQ: `tox run -e engines`.
+collect_ignore = (
+    [] if os.environ.get("DJANGO_SETTINGS_MODULE") == "tests.engines.settings" else ["engines"]
+)
 
 
 @pytest.fixture
