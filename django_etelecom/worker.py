@@ -88,7 +88,7 @@ class Worker:
         return done
 
     def run(self) -> Iterator[Tally]:
-        """Work until told to stop; yields what each turn that had work has done."""
+        """Work until told to stop; yields what each turn has done, nothing before it rests."""
         upkeep_at = 0.0
         with Sender(self._concurrency) as sender, Poller() as poller:
             while not self._stopping:
@@ -99,12 +99,14 @@ class Worker:
                     turn = self._turn(sender, poller, upkeep=upkeep)
                 except (DatabaseError, InterfaceError):
                     logger.exception("The worker could not reach the database; it tries again.")
-                    turn = Tally()
+                    close_old_connections()
                     self._rest()
+                    continue
                 close_old_connections()
                 if turn:
                     yield turn
                 elif not (sender.is_busy or poller.is_busy):
+                    yield turn
                     self._rest()
 
     def _turn(self, sender: Sender, poller: Poller, *, upkeep: bool) -> Tally:

@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from django_etelecom import campaigns, delivery, lifecycle, loading, signals
+from django_etelecom import campaigns, delivery, dispatchers, lifecycle, loading, signals
 from django_etelecom.client.codes import Failure, Refusal
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.protocol import Outcome, SendResult
@@ -26,7 +26,7 @@ from django_etelecom.models import (
     MessageLog,
 )
 from django_etelecom.sealing import SealBroken
-from django_etelecom.sender import Sender
+from django_etelecom.sender import Sender, send_now
 from django_etelecom.services import (
     cancel_campaign,
     cancel_message,
@@ -336,6 +336,42 @@ def test_campaign__what_was_queued_is_what_is_sent(askable, order_template, rows
 
     [outgoing] = askable.sent
     assert outgoing.wire.reveal()["order_code"] == "DH-1024"
+
+
+handed_on = []
+
+
+def hand_on(pks):
+    """A DISPATCHER that takes two chunks."""
+    if len(handed_on) == 2:
+        raise OSError("the broker is away")
+    handed_on.append(list(pks))
+
+
+def test_dispatch__engine_gets_the_messages_by_the_chunk(
+    loaded, askable, settings, monkeypatch, caplog
+):
+    handed_on.clear()
+    monkeypatch.setattr(dispatchers, "CHUNK", 2)
+    settings.ETELECOM = {**settings.ETELECOM, "DISPATCHER": "tests.test_campaigns.hand_on"}
+
+    campaign = start_campaign(loaded(7))
+
+    pks = list(campaign.messages.order_by("pk").values_list("pk", flat=True))
+    assert [sorted(chunk) for chunk in handed_on] == [pks[:2], pks[2:4]]
+    assert caplog.text.count("could not be handed on") == 1
+    work()
+    assert campaign.counts() == {"accepted": 7}
+
+
+def test_dispatch__engine_sends_none_of_a_campaign_that_is_paused(loaded, askable):
+    campaign = pause_campaign(start_campaign(loaded(2)))
+    pks = list(campaign.messages.values_list("pk", flat=True))
+
+    assert send_now(pks) == 0
+
+    resume_campaign(campaign)
+    assert send_now(pks) == 2
 
 
 # --- Start, pause, resume, cancel ---------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The worker: what it does in a turn, how it goes on, and how it ends."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import threading
 import time
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
@@ -15,7 +17,9 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from django_etelecom import worker as worker_module
+from django_etelecom.management import progress as progress_module
 from django_etelecom.management.commands import etelecom_worker
+from django_etelecom.management.progress import Progress
 from django_etelecom.models import MessageLog
 from django_etelecom.services import send_message
 from django_etelecom.worker import Tally, Worker
@@ -59,7 +63,7 @@ def test_worker__goes_on_until_it_is_stopped(make, quick):  # noqa: F811
 
     assert next(turns) == Tally(lapsed=1)
     threading.Timer(0.1, worker.stop).start()
-    assert list(turns) == []
+    assert not any(turns)
 
 
 def test_worker__outlives_a_database_that_is_away(make, quick, monkeypatch, caplog):  # noqa: F811
@@ -76,7 +80,7 @@ def test_worker__outlives_a_database_that_is_away(make, quick, monkeypatch, capl
     monkeypatch.setattr(worker_module, "sweep", away_at_first)
     worker = Worker()
 
-    assert next(worker.run()) == Tally(lapsed=1)
+    assert next(filter(None, worker.run())) == Tally(lapsed=1)
     assert caplog.text.count("could not reach the database") == 2
 
 
@@ -116,7 +120,7 @@ def test_worker__waiting_for_its_turn_ends_at_once_when_stopped(slow, askable):
     threading.Timer(0.1, slow.stop).start()
     began = time.monotonic()
 
-    assert list(turns) == []
+    assert not any(turns)
 
     assert time.monotonic() - began < 5
     assert len(askable.asked) == 1
@@ -151,13 +155,13 @@ def test_command__ends_by_a_signal(monkeypatch, quick, make):  # noqa: F811
     make(status="sending", lease_expires_at=ago(seconds=1))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     out = StringIO()
-    tell = etelecom_worker.Command._tell
+    end = Progress.end
 
-    def tell_and_signal(self, done, verbosity):
-        tell(self, done, verbosity)
+    def end_and_signal(self, text):
+        end(self, text)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(etelecom_worker.Command, "_tell", tell_and_signal)
+    monkeypatch.setattr(Progress, "end", end_and_signal)
     try:
         call_command("etelecom_worker", stdout=out)
     finally:
@@ -165,6 +169,59 @@ def test_command__ends_by_a_signal(monkeypatch, quick, make):  # noqa: F811
             signal.signal(number, handler)
 
     assert out.getvalue().startswith("Sent: 0. Lapsed: 1.")
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def turns(monkeypatch):
+    """What the worker's turns have done; each takes two seconds."""
+
+    def run(*done):
+        clock = itertools.count(100, 2)
+        for module in (progress_module, etelecom_worker):
+            monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        monkeypatch.setattr(Worker, "run", lambda self: iter(done))
+        monkeypatch.setattr(etelecom_worker.signal, "signal", lambda *_: None)
+
+    return run
+
+
+def test_command__tells_on_a_terminal_in_one_line_how_far_it_is(turns):
+    turns(Tally(sent=100), Tally(sent=100), Tally(), Tally(lapsed=1))
+    out = Terminal()
+
+    call_command("etelecom_worker", stdout=out)
+
+    drawn = out.getvalue().split("\r")
+    assert drawn[1].startswith("Sent: 100. ")
+    assert drawn[2].startswith("Sent: 200. ")
+    assert drawn[2].rstrip().endswith("/s.")
+    last = "Sent: 0. Lapsed: 1. Reports matched: 0. Status queries: 0.\n"
+    assert out.getvalue().endswith(f"\r{last}")
+
+
+def test_command__tells_a_line_now_and_then_elsewhere(turns):
+    turns(*[Tally(sent=1)] * 20)
+    out = StringIO()
+
+    call_command("etelecom_worker", stdout=out)
+
+    lines = out.getvalue().splitlines()
+    assert 2 < len(lines) < 12
+    assert lines[-1] == "Sent: 20. Lapsed: 0. Reports matched: 0. Status queries: 0."
+
+
+def test_command__says_nothing_where_it_is_told_to(turns):
+    turns(*[Tally(sent=1)] * 20)
+    out = Terminal()
+
+    call_command("etelecom_worker", stdout=out, verbosity=0)
+
+    assert out.getvalue() == ""
 
 
 WORKER = """

@@ -1,6 +1,7 @@
 """`manage.py etelecom_worker`: what has to be done while nobody waits."""
 
 import signal
+import time
 from argparse import ArgumentTypeError
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ...sender import DEFAULT_CONCURRENCY
 from ...worker import Tally, Worker
+from ..progress import Progress
 
 
 def _concurrency(text: str) -> int:
@@ -35,17 +37,36 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         worker = Worker(concurrency=options["concurrency"])
+        progress = Progress(self.stdout, verbosity=options["verbosity"])
         if options["once"]:
-            self._tell(worker.run_once(), options["verbosity"])
+            done = worker.run_once()
+            if done:
+                progress.end(_told(done))
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
-        for done in worker.run():
-            self._tell(done, options["verbosity"])
+        self._run(worker, progress)
 
-    def _tell(self, done: Tally, verbosity: int) -> None:
-        if done and verbosity:
-            self.stdout.write(
-                f"Sent: {done.sent}. Lapsed: {done.lapsed}. Reports matched: {done.matched}. "
-                f"Status queries: {done.polled}."
-            )
+    def _run(self, worker: Worker, progress: Progress) -> None:
+        since = time.monotonic()
+        done = Tally()
+        for turn in worker.run():
+            if turn:
+                # A burst of work is told of as one, with its pace.
+                since = since if done else time.monotonic()
+                done += turn
+                seconds = time.monotonic() - since
+                pace = f" {done.sent / seconds:.0f}/s." if done.sent and seconds > 1 else ""
+                progress.tell(_told(done) + pace)
+            elif done:
+                progress.end(_told(done))
+                done = Tally()
+        if done:
+            progress.end(_told(done))
+
+
+def _told(done: Tally) -> str:
+    return (
+        f"Sent: {done.sent}. Lapsed: {done.lapsed}. Reports matched: {done.matched}. "
+        f"Status queries: {done.polled}."
+    )
