@@ -4,12 +4,13 @@ Like a message, a campaign moves by conditional UPDATEs, and its messages can be
 it runs.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Count, Q, QuerySet
@@ -300,17 +301,18 @@ def _start(campaign: Campaign, before: str) -> bool:
         _log(campaign, Campaign.Status.RUNNING)
         if is_due:
             transaction.on_commit(
-                lambda: dispatch_many(_queued_pks(campaign)),
-                using=Campaign.database(),
-                robust=True,
+                lambda: _hand_on(campaign), using=Campaign.database(), robust=True
             )
     return bool(started)
 
 
-def _queued_pks(campaign: Campaign) -> Iterable[int]:
+def _hand_on(campaign: Campaign) -> None:
     rows = MessageLog.objects.using(Campaign.database())
-    queued = rows.filter(campaign=campaign, status=Status.QUEUED)
-    return queued.values_list("pk", flat=True).iterator()
+    queued = rows.filter(campaign=campaign, status=Status.QUEUED).order_by("pk")
+    pks = cast("Generator[int]", queued.values_list("pk", flat=True).iterator())
+    # Closed also where the engine does not take them all.
+    with contextlib.closing(pks):
+        dispatch_many(pks)
 
 
 def _cancel(campaign: Campaign, *, broke_off: bool = False) -> bool:
