@@ -143,9 +143,10 @@ def _due(account: Account, lane: int | None, among: Sequence[int] | None) -> Que
         account=account.alias,
         send_at__lte=DatabaseNow(),
     )
-    # In the order of the index, of which PostgreSQL takes NULL for no constant: a million rows that
-    # are due would be sorted for each claim.
-    return rows.order_by("campaign_id", "send_at")
+    # In the order that the index has, told as each database sees it: all that is due would be
+    # sorted for each claim, and on MariaDB locked. PostgreSQL takes NULL for no constant.
+    is_postgresql = connections[rows.db].vendor == "postgresql"
+    return rows.order_by(*(["campaign_id"] if is_postgresql else []), "send_at")
 
 
 def _claim_due(

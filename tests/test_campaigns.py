@@ -861,3 +861,20 @@ def test_names__of_rows_and_tallies(loaded):
     assert str(CampaignTally(status="accepted", number=2)) == "accepted +2"
     assert str(CampaignRow(number=7)) == "7"
     assert json.dumps(campaign.counts()) == "{}"
+
+
+@pytest.mark.parametrize("lane", ["a campaign", "none"])
+def test_lanes__claims_are_not_sorted(loaded, lane):
+    campaign = start_campaign(loaded(50))
+    if lane == "none":
+        MessageLog.objects.update(campaign=None)
+    account = etelecom_settings.account("default")
+    due = lifecycle._due(account, campaign.pk if lane == "a campaign" else None, None)
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # It is right to read so small a table whole.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = due[:8].explain()
+
+    assert "etelecom_message_queue" in plan
+    assert not {"Sort", "filesort", "TEMP"} & set(plan.replace(";", " ").split())
