@@ -122,7 +122,7 @@ def test_reporter__sees_no_secret_of_a_fault_inside_the_transport(
     def explode(*args, **kwargs):
         raise MemoryError
 
-    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", explode)
+    monkeypatch.setattr("django_etelecom.client.connections.Connection.ask", explode)
 
     send_as_a_view_does(lambda: send_message("login_otp", PHONE, {"otp": secret()}))
 

@@ -1,8 +1,8 @@
 """Connections that know how far an exchange has come and when it must end.
 
-urllib3 and http.client do the HTTP. What is changed: a connection dials only before the request,
-every read and write takes from one budget of time and bytes, the request leaves in one write, and
-the moment before that write is on record.
+http.client reads the answers. Dialling and writing are our own: a connection dials only before the
+request, every read and write takes from one budget of time and bytes, the request leaves in one
+write, and the moment before that write is on record.
 """
 
 import concurrent.futures
@@ -14,22 +14,14 @@ import threading
 import time
 from typing import Any
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
-
 from .codes import Failure
+from .opaque import Opaque
 
 MAX_IDLE = 4.0
 """Seconds for which a kept connection is trusted; a server's close may be on its way after that."""
 
 MAX_RECEIVED = 128 * 1024
 """Bytes of one answer, headers and framing included; TLS's own are not counted."""
-
-OUR_HEADERS = frozenset(
-    {"accept-encoding", "connection", "content-length", "content-type", "host", "user-agent"}
-)
-"""All that we say; tracing tools like to add headers of their own to every request."""
 
 
 class OutOfTime(TimeoutError):
@@ -103,93 +95,93 @@ class LimitedTLSSocket(ssl.SSLSocket):
         return super().send(*args)
 
 
-class _QuietResponse(http.client.HTTPResponse):
-    """An answer whose unparsable header lines, which may echo the request, are not logged."""
+class Connection:
+    """A connection to one server, dialled for its first request. Used by one thread at a time."""
 
-    def begin(self) -> None:
-        super().begin()
-        self.msg.set_payload("")
-        self.msg.defects.clear()
+    def __init__(self, host: str, port: int, ssl_context: ssl.SSLContext | None) -> None:
+        """Make a connection.
 
+        Args:
+            host: a name, or an address without brackets.
+            port: of the server.
+            ssl_context: what to trust; None: plain HTTP.
+        """
+        self._host = host
+        self._port = port
+        self._ssl_context = ssl_context
+        self._socket: socket.socket | None = None
+        self._last_used = 0.0
 
-class _KnowingConnection(HTTPConnection):
-    # Never dial again by itself: what looks closed may have carried the request away.
-    auto_open = 0
-    # A global debuglevel would print bodies.
-    debuglevel = 0
-    response_class = _QuietResponse
+    def ask(self, head: bytes, body: Opaque[bytes]) -> http.client.HTTPResponse:
+        """Send a request in one write and return the answer, its body yet to be read.
 
-    _last_used = 0.0
-    _request = b""
-
-    @property
-    def is_connected(self) -> bool:
-        return super().is_connected and time.monotonic() - self._last_used < MAX_IDLE
-
-    def connect(self) -> None:
-        try:
-            super().connect()
-        except OSError as error:
-            # urllib3 passes over a reset in `request`, for an answer may have come all the same.
-            raise NewConnectionError(self, "no connection") from error
+        Args:
+            head: the request's first lines, but for the end of the last one: the body's length.
+            body: what to send.
+        """
+        if self._socket is None:
+            self._socket = self._dialled()
         current.get().failure = Failure.INTERNAL_ERROR
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.is_closed:
-            self.connect()
-        try:
-            super().request(*args, **kwargs)
-            current.get().sent = True
-            super().send(self._request)
-        finally:
-            self._request = b""
-
-    def send(self, data: Any) -> None:
-        """Collect the request; it leaves when it is whole."""
-        self._request += data
-
-    def getresponse(self, *args: Any, **kwargs: Any) -> Any:
-        response = super().getresponse(*args, **kwargs)
-        self._last_used = time.monotonic()
+        current.get().sent = True
+        self._socket.sendall(
+            b"%b%d\r\n\r\n%b" % (head, len(body.reveal()), body.reveal()),
+        )
+        response = http.client.HTTPResponse(self._socket, method="POST")
+        response.begin()
+        # Of two lengths http.client believes the first.
+        if len(set(response.headers.get_all("Content-Length", []))) > 1:
+            raise http.client.HTTPException("two lengths")
         return response
 
-    def putheader(self, header: Any, *values: Any) -> None:
-        if str(header).lower() in OUR_HEADERS:
-            super().putheader(header, *values)
+    def is_fresh(self) -> bool:
+        """Tell whether a kept connection may carry another request, as far as can be seen here."""
+        kept = self._socket
+        if kept is None or time.monotonic() - self._last_used >= MAX_IDLE:
+            return False
+        kept.settimeout(0.0)
+        try:
+            # Of the plain socket, also under TLS: whatever has come, it is no answer of ours.
+            socket.socket.recv(kept, 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
-    def _new_conn(self) -> socket.socket:
+    def keep(self) -> None:
+        """Note that the connection has just carried a whole answer."""
+        self._last_used = time.monotonic()
+
+    def close(self) -> None:
+        kept, self._socket = self._socket, None
+        if kept is not None:
+            kept.close()
+
+    def _dialled(self) -> socket.socket:
         exchange = current.get()
+        connection = self._plain(exchange)
+        if self._ssl_context is None:
+            return connection
+        exchange.failure = Failure.TLS_FAILED
+        try:
+            return self._ssl_context.wrap_socket(connection, server_hostname=self._host.rstrip("."))
+        except BaseException:
+            connection.close()
+            raise
+
+    def _plain(self, exchange: Exchange) -> socket.socket:
         exchange.failure = Failure.NAME_RESOLUTION
-        addresses = _resolved(self._dns_host, self.port, exchange.time_left())
+        addresses = _resolved(self._host, self._port, exchange.time_left())
         exchange.failure = Failure.CONNECT_FAILED
         failed = OSError("the name has no address")
         for position, address in enumerate(addresses):
             try:
                 # The addresses that are left get their share of the time.
-                connection = _dialled(exchange, address, shares=len(addresses) - position)
+                return _dialled(exchange, address, shares=len(addresses) - position)
             except OSError as error:
                 failed = error
                 exchange.failure = _dialling_failure(error)
-            else:
-                exchange.failure = Failure.TLS_FAILED
-                return connection
         raise failed
-
-
-class KnowingHTTPConnection(_KnowingConnection):
-    """Plain HTTP, to the loopback."""
-
-
-class KnowingHTTPSConnection(_KnowingConnection, HTTPSConnection):
-    """HTTP over TLS."""
-
-
-class KnowingHTTPPool(HTTPConnectionPool):
-    ConnectionCls = KnowingHTTPConnection
-
-
-class KnowingHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = KnowingHTTPSConnection
 
 
 def _dialled(exchange: Exchange, address: Any, *, shares: int) -> socket.socket:

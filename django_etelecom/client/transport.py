@@ -1,35 +1,24 @@
 """One POST that knows, rather than guesses, whether a byte of the request could have left.
 
-No redirects, no retries, no proxies, no cookies, nothing from the environment. The exceptions of
-HTTP libraries say little about how far a request came, so the connection itself keeps the record
-(`connections.py`), and what comes back is a value: an answer, or the reason why there is none.
+No redirects, no retries, no proxies, no cookies, nothing from the environment. Exceptions say
+little about how far a request came, so the connection itself keeps the record (`connections.py`),
+and what comes back is a value: an answer, or the reason why there is none.
 """
 
 import contextlib
-import copy
 import dataclasses
 import ipaddress
 import os
 import ssl
-from collections.abc import Iterator, Mapping
-from http.client import HTTPException, IncompleteRead
-from typing import Any, cast
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from http.client import HTTPException, HTTPResponse, IncompleteRead
+from typing import cast
+from urllib.parse import quote, urlsplit
 
 import certifi
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
 
 from .codes import Failure
-from .connections import (
-    Exchange,
-    KnowingHTTPPool,
-    KnowingHTTPSPool,
-    LimitedTLSSocket,
-    TooMuch,
-    current,
-)
+from .connections import Connection, Exchange, LimitedTLSSocket, TooMuch, current
 from .interrupts import comes_from_outside
 from .opaque import Opaque, bare
 from .protocol import Outcome, SendResult, decipher_send
@@ -120,9 +109,9 @@ class Transport:
         self._ssl_context.sslsocket_class = LimitedTLSSocket
         self._pool_size = pool_size
         self._keep_alive = keep_alive
-        self._adapter = _Adapter(self._ssl_context, pool_size)
         self._pid = os.getpid()
-        self._requests: dict[str, requests.PreparedRequest] = {}
+        self._targets: dict[str, _Target] = {}
+        self._kept: dict[_Origin, list[Connection]] = {}
 
     def post(self, url: str, body: Opaque[bytes]) -> Response | NoAnswer:
         """Post a JSON body once. Raises for nothing that network, peer or a stop signal do.
@@ -130,14 +119,11 @@ class Transport:
         Raises:
             ValueError: as `check_url`, before anything is opened.
         """
-        request = self._requests.get(url) or self._prepared(url)
+        target = self._targets.get(url) or self._target(url)
         exchange = Exchange(connect_timeout=self._connect_timeout, timeout=self._timeout)
         token = current.set(exchange)
         try:
-            if not self._keep_alive:
-                with contextlib.closing(_Adapter(self._ssl_context, 1)) as adapter:
-                    return _answered(adapter, request, body)
-            return _answered(self._adapter_of_this_process(), request, body)
+            return self._answered(target, body)
         # Everything, for a worker's SystemExit or a soft time limit leaves the outcome as open as
         # a lost connection does. The frames below hold the credentials: nothing of them goes on.
         except BaseException as error:  # noqa: BLE001
@@ -147,109 +133,115 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        self._adapter.close()
+        kept, self._kept = self._kept, {}
+        for connections in kept.values():
+            for connection in connections:
+                connection.close()
 
-    def _prepared(self, url: str) -> requests.PreparedRequest:
+    def _target(self, url: str) -> "_Target":
         check_url(url)
-        headers = {
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-            "User-Agent": "django-etelecom",
-        }
-        if not self._keep_alive:
-            headers["Connection"] = "close"
-        request = requests.Request("POST", url, headers=headers).prepare()
-        self._requests[url] = request
-        return request
+        target = self._targets[url] = _target(url, keep_alive=self._keep_alive)
+        return target
 
-    def _adapter_of_this_process(self) -> "_Adapter":
+    def _answered(self, target: "_Target", body: Opaque[bytes]) -> Response | NoAnswer:
+        connection = self._connection(target.origin)
+        is_kept = False
+        try:
+            response = connection.ask(target.head, body)
+            if response.status < 200:
+                # http.client takes 103 for the answer; the real one would meet the next request.
+                return NoAnswer(Failure.BAD_ANSWER, sent=True, detail=f"HTTP {response.status}")
+            read = _read(response)
+            is_kept = response.isclosed() and not response.will_close and self._keep_alive
+            return Response(response.status, cast("Mapping[str, str]", response.headers), read)
+        finally:
+            if is_kept:
+                self._put_back(target.origin, connection)
+            else:
+                connection.close()
+
+    def _connection(self, origin: "_Origin") -> Connection:
         # A connection must not be shared with the process that this one was forked from.
-        # Without a lock, which a fork could leave taken: at worst a second adapter lives once.
+        # Without a lock, which a fork could leave taken: at worst two threads close what is left.
         if self._pid != os.getpid():
-            self._adapter = _Adapter(self._ssl_context, self._pool_size)
+            self.close()
             self._pid = os.getpid()
-        return self._adapter
+        kept = self._kept.get(origin, [])
+        # Until there is none left, which another thread may bring about at any moment.
+        with contextlib.suppress(IndexError):
+            while True:
+                # The one used last: those that are not needed grow old.
+                connection = kept.pop()
+                if connection.is_fresh():
+                    return connection
+                connection.close()
+        scheme, host, port = origin
+        return Connection(host, port, self._ssl_context if scheme == "https" else None)
+
+    def _put_back(self, origin: "_Origin", connection: Connection) -> None:
+        kept = self._kept.setdefault(origin, [])
+        if len(kept) >= self._pool_size:
+            connection.close()
+            return
+        connection.keep()
+        kept.append(connection)
 
 
-class _Adapter(HTTPAdapter):
-    """requests' adapter over our connections."""
-
-    def __init__(self, ssl_context: ssl.SSLContext, pool_size: int) -> None:
-        self._ssl_context = ssl_context
-        super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": KnowingHTTPPool,
-            "https": KnowingHTTPSPool,
-        }
-
-    def build_connection_pool_key_attributes(
-        self, request: requests.PreparedRequest, verify: object, cert: object = None
-    ) -> tuple[Any, Any]:
-        parts = urlsplit(request.url or "")
-        host = {"scheme": parts.scheme, "host": parts.hostname, "port": parts.port}
-        return host, {"ssl_context": self._ssl_context} if parts.scheme == "https" else {}
-
-    def cert_verify(self, *args: Any) -> None:
-        """Leave trust to the context; the stock method loads certifi's file at every connect."""
-
-    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
-        """Hand the answer over as it is; the stock method collects its cookies."""
-        response = requests.Response()
-        response.raw = resp
-        return response
+_Origin = tuple[str, str, int]
+"""Scheme, host and port."""
 
 
-def _answered(
-    adapter: _Adapter, prepared: requests.PreparedRequest, body: Opaque[bytes]
-) -> Response | NoAnswer:
-    # A shallow copy with headers of its own: the prepared request serves all threads.
-    request = copy.copy(prepared)
-    request.body = body.reveal()
-    length = {"Content-Length": str(len(body.reveal()))}
-    request.headers = cast("Any", {**prepared.headers, **length})
-    raw = adapter.send(request, stream=True, timeout=None).raw
-    try:
-        if raw.status < 200:
-            # http.client takes 103 for the answer; the real one would meet the next request.
-            return NoAnswer(Failure.BAD_ANSWER, sent=True, detail=f"HTTP {raw.status}")
-        read = bytearray()
-        # A short body passes the first read; only an empty one is its end.
-        while len(read) <= MAX_BODY and (
-            piece := raw.read(MAX_BODY + 1 - len(read), decode_content=False)
-        ):
-            read += piece
-        return Response(raw.status, raw.headers, bytes(read))
-    finally:
-        # Without effect where the body was read to its end: the connection is back in its pool.
-        raw.close()
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Target:
+    """A URL, ready to be posted to."""
+
+    origin: _Origin
+    head: bytes
+    """The first lines of every request, up to the length of its body."""
+
+
+def _target(url: str, *, keep_alive: bool) -> _Target:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host.isascii():
+        host = host.encode("idna").decode("ascii")
+    default_port = 443 if parts.scheme == "https" else 80
+    name = f"[{host}]" if ":" in host else host
+    lines = [
+        f"POST {quote(parts.path or '/', safe='%/:=&~+!$,;@()*')} HTTP/1.1",
+        f"Host: {name}" if parts.port in (None, default_port) else f"Host: {name}:{parts.port}",
+        "Accept-Encoding: identity",
+        "Content-Type: application/json",
+        "User-Agent: django-etelecom",
+        *([] if keep_alive else ["Connection: close"]),
+        "Content-Length: ",
+    ]
+    origin = parts.scheme, host, parts.port or default_port
+    return _Target(origin, "\r\n".join(lines).encode("ascii"))
+
+
+def _read(response: HTTPResponse) -> bytes:
+    """Read a body to its end, or until it is longer than any that is understood."""
+    read = bytearray()
+    # A short body passes the first read; only an empty one is its end.
+    while len(read) <= MAX_BODY and (piece := response.read(MAX_BODY + 1 - len(read))):
+        read += piece
+    if len(read) <= MAX_BODY and response.length:
+        raise IncompleteRead(b"", response.length)
+    return bytes(read)
 
 
 def _no_answer(exchange: Exchange, error: BaseException) -> NoAnswer:
     if comes_from_outside(error):
         return NoAnswer(Failure.INTERRUPTED, exchange.sent, type(error).__name__, bare(error))
-    chain = list(_chain(error))
-    failure, link = _failure_after(chain) if exchange.sent else _failure_before(exchange, chain)
-    return NoAnswer(failure, exchange.sent, _detail(link))
+    failure = _failure_after(error) if exchange.sent else _failure_before(exchange, error)
+    return NoAnswer(failure, exchange.sent, _detail(error))
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Walk from an error of requests down to the one that began it."""
-    link: BaseException | None = error
-    while link is not None:
-        yield link
-        wrapped = (getattr(link, "reason", None), *link.args, link.__cause__, link.__context__)
-        link = next((inner for inner in wrapped if isinstance(inner, BaseException)), None)
-
-
-def _failure_before(
-    exchange: Exchange, chain: list[BaseException]
-) -> tuple[Failure, BaseException]:
-    if exchange.failure is Failure.TLS_FAILED and isinstance(chain[-1], TimeoutError):
-        return Failure.CONNECT_TIMEOUT, chain[-1]
-    return exchange.failure, chain[-1]
+def _failure_before(exchange: Exchange, error: BaseException) -> Failure:
+    if exchange.failure is Failure.TLS_FAILED and isinstance(error, TimeoutError):
+        return Failure.CONNECT_TIMEOUT
+    return exchange.failure
 
 
 _FAILURES_AFTER: list[tuple[type[BaseException], Failure]] = [
@@ -259,19 +251,15 @@ _FAILURES_AFTER: list[tuple[type[BaseException], Failure]] = [
     (IncompleteRead, Failure.CONNECTION_LOST),
     (HTTPException, Failure.NOT_HTTP),
     (OSError, Failure.CONNECTION_LOST),
-    # urllib3's own; most of them wrap one of the above.
-    (HTTPError, Failure.NOT_HTTP),
 ]
-"""What an error after the write means: the first line that one of the chain is of."""
+"""What an error after the write means: the first line that it is of."""
 
 
-def _failure_after(chain: list[BaseException]) -> tuple[Failure, BaseException]:
+def _failure_after(error: BaseException) -> Failure:
     for kind, failure in _FAILURES_AFTER:
-        for link in chain:
-            # Those of requests are all OSErrors, and say nothing.
-            if isinstance(link, kind) and not isinstance(link, requests.RequestException):
-                return failure, link
-    return Failure.INTERNAL_ERROR, chain[-1]
+        if isinstance(error, kind):
+            return failure
+    return Failure.INTERNAL_ERROR
 
 
 def _detail(error: BaseException) -> str:

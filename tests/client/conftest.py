@@ -24,18 +24,18 @@ class AnyTransport(Protocol):
     def close(self) -> None: ...
 
 
-def requests_transport(
-    *, connect_timeout: float, timeout: float, trusted: Path, keep_alive: bool = True
+def sockets_transport(
+    *, connect_timeout: float, timeout: float, trusted: Path, **options: Any
 ) -> AnyTransport:
     return Transport(
         connect_timeout=connect_timeout,
         timeout=timeout,
-        keep_alive=keep_alive,
         ssl_context=ssl.create_default_context(cafile=trusted),
+        **options,
     )
 
 
-TRANSPORTS = {"requests": requests_transport}
+TRANSPORTS = {"sockets": sockets_transport}
 """Every transport passes the same contract."""
 
 

@@ -150,23 +150,35 @@ def test_connection__no_address_answers(transport, monkeypatch, number, detail):
 
 
 def test_connection__closed_under_the_request_is_not_dialled_again(transport, serve, monkeypatch):
-    dialled = []
-    dial = connections.KnowingHTTPConnection._new_conn
+    def look_away(connection):
+        connection._socket.shutdown(socket.SHUT_RDWR)
+        return True
 
-    def close(connection, *_, **__):
-        connection.close()
-
-    def count_and_dial(connection):
-        dialled.append(connection)
-        return dial(connection)
-
-    monkeypatch.setattr(connections.KnowingHTTPConnection, "endheaders", close)
-    monkeypatch.setattr(connections.KnowingHTTPConnection, "_new_conn", count_and_dial)
     server = serve(serve_well)
+    post(transport, server.url)
+    monkeypatch.setattr(connections.Connection, "is_fresh", look_away)
     result = post(transport, server.url)
     assert isinstance(result, NoAnswer)
-    assert server.requests == []
-    assert len(dialled) == 1
+    assert result.sent
+    assert len(server.requests) == server.accepted == 1
+
+
+def test_connection__no_more_are_kept_than_the_pool_holds(make_transport, serve):
+    together = threading.Barrier(2)
+
+    def behave(peer: Peer) -> None:
+        if peer.read_request():
+            together.wait(5)
+            peer.send(answer())
+            serve_well(peer)
+
+    transport = make_transport(timeout=10.0, connect_timeout=10.0, pool_size=1)
+    server = serve(behave)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda _: post(transport, server.url), range(2)))
+    post(transport, server.url)
+    assert server.accepted == 2
+    assert len(server.requests) == 3
 
 
 def test_close__connections_are_closed(transport, serve):
@@ -218,7 +230,8 @@ def test_fork__child_opens_its_own_connections(transport, serve):
 def test_fork__connections_belong_to_one_process_id(transport, serve, monkeypatch):
     server = serve(serve_well)
     post(transport, server.url)
-    monkeypatch.setattr(os, "getpid", lambda: -1)
+    pid = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: pid + 1)
     for _ in range(2):
         post(transport, server.url)
     assert server.accepted == 2
@@ -280,6 +293,13 @@ def test_cookies__are_not_kept(transport, serve):
 )
 def test_check_url__takes(url):
     check_url(url)
+
+
+def test_post__name_in_other_letters_is_resolved_in_ascii(transport, monkeypatch):
+    asked = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_, **__: asked.append(host) or [])
+    post(transport, "https://tin-nhắn.example/api")
+    assert asked == ["xn--tin-nhn-mq4c.example"]
 
 
 @pytest.mark.parametrize(
@@ -410,7 +430,7 @@ def test_unknown_error__before_the_write_means_not_sent(transport, serve, monkey
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(connections.KnowingHTTPConnection, "putheader", fail)
+    monkeypatch.setattr(connections.Connection, "ask", fail)
     result = post(transport, serve(serve_well).url)
     assert (result.failure, result.sent) == (Failure.INTERNAL_ERROR, False)
     assert send_result(result).outcome is Outcome.NOT_SENT
