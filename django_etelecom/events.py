@@ -20,7 +20,7 @@ from .client.protocol import SendResult
 from .conf import settings
 from .lifecycle import SomeMoved, requeue
 from .models import InboxReport, MessageEvent, MessageLog
-from .models.batches import update_each
+from .models.batches import insert_each, update_each
 from .models.campaigns import tally, tally_ended
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Source, Status
@@ -209,16 +209,30 @@ def record_sends(results: Sequence[tuple[MessageLog, SendResult]], *, can_be_ask
         tally_ended(
             (message.campaign_id, evidence.status) for message, evidence in told if evidence.status
         )
-        appended = [_event(message, evidence) for message, evidence in told]
-        MessageEvent.objects.using(database).bulk_create(appended)
-    for (message, evidence), event in zip(told, appended, strict=True):
-        for name, value in (_told(evidence) | settled).items():
-            setattr(message, name, value)
+        events = _append_all(told)
+    for (message, evidence), event in zip(told, events, strict=True):
+        vars(message).update(_told(evidence), **settled)
         message.provider_message_id = evidence.provider_message_id
         # The database has computed it: whoever reads it fetches it.
         vars(message).pop("next_poll_at", None)
-        announce(message, message.status, event)
-        _log(message, message.status, event)
+        if event is not None:
+            announce(message, message.status, event)
+            _log(message, message.status, event)
+
+
+def _append_all(told: Sequence[tuple[MessageLog, Evidence]]) -> list[MessageEvent | None]:
+    """Append an event for each message; return those that a receiver or the log is to see."""
+    database = MessageLog.database()
+    if any(has_receivers(evidence.status or "", MessageLog) for _message, evidence in told):
+        events = [_event(message, evidence) for message, evidence in told]
+        MessageEvent.objects.using(database).bulk_create(events)
+        return [*events]
+    columns = [_columns(message, evidence) for message, evidence in told]
+    insert_each(MessageEvent, columns, using=database)
+    return [
+        _event(message, evidence) if logger.isEnabledFor(_level(one["status"])) else None
+        for (message, evidence), one in zip(told, columns, strict=True)
+    ]
 
 
 def record_requeued(message: MessageLog, result: SendResult) -> bool:
@@ -329,20 +343,26 @@ def _append(message: MessageLog, evidence: Evidence) -> MessageEvent:
 
 
 def _event(message: MessageLog, evidence: Evidence) -> MessageEvent:
-    return MessageEvent(
-        message=message,
-        source=evidence.source,
-        status=(evidence.status if evidence.is_understood else None) or "",
-        reason=evidence.reason,
-        http_status=evidence.http_status,
-        provider_status=evidence.provider_status,
-        provider_detail=evidence.provider_detail,
-        failure_detail=evidence.failure_detail,
-        channel=evidence.channel,
-        error_code=evidence.error_code,
-        payload=evidence.payload,
-        created_at=evidence.received_at,
-    )
+    event = MessageEvent(**_columns(message, evidence))
+    event.message = message
+    return event
+
+
+def _columns(message: MessageLog, evidence: Evidence) -> dict[str, Any]:
+    return {
+        "message_id": message.pk,
+        "source": evidence.source,
+        "status": (evidence.status if evidence.is_understood else None) or "",
+        "reason": evidence.reason,
+        "http_status": evidence.http_status,
+        "provider_status": evidence.provider_status,
+        "provider_detail": evidence.provider_detail,
+        "failure_detail": evidence.failure_detail,
+        "channel": evidence.channel,
+        "error_code": evidence.error_code,
+        "payload": evidence.payload,
+        "created_at": evidence.received_at,
+    }
 
 
 def tell(status: Status, *, event_pk: int) -> None:

@@ -20,7 +20,7 @@ from .client.opaque import Opaque, shielded
 from .drafts import Mold
 from .exceptions import InvalidMessage
 from .models import Campaign, CampaignRow, MessageLog
-from .models.batches import insert_alike
+from .models.batches import insert_each
 from .models.clock import DatabaseNow
 from .queued import seal_secrets
 from .redaction import clean_text
@@ -200,7 +200,7 @@ class Loader:
                 lease_expires_at=DatabaseNow(after=self._lease),
             )
             if is_loading:
-                insert_alike(MessageLog, chunk.messages, also=self._common(), using=database)
+                insert_each(MessageLog, chunk.messages, also=self._common(), using=database)
                 CampaignRow.objects.using(database).bulk_create(chunk.flagged)
         return bool(is_loading)
 

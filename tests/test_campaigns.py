@@ -765,7 +765,7 @@ def test_secret__is_in_no_frame_of_what_loading_raises(askable, otp_template, mo
     def fails(*args, **kwargs):
         raise OperationalError("gone")
 
-    monkeypatch.setattr(loading, "insert_alike", fails)
+    monkeypatch.setattr(loading, "insert_each", fails)
 
     with pytest.raises(OperationalError) as caught:
         queue_campaign(otp_template, iter([{"to": number(1), "otp": "483920"}]))
