@@ -12,10 +12,10 @@ from . import events, lifecycle, pace, reports
 from .backends.base import BaseBackend, Outgoing
 from .client.codes import Failure
 from .client.interrupts import comes_from_outside, finished
-from .client.opaque import Opaque, bare
+from .client.opaque import bare
 from .client.protocol import Outcome, SendResult
 from .models import MessageEvent, MessageLog
-from .redaction import clean_text, mask_text, redact
+from .redaction import Secrets, clean_text, mask_text, redact
 
 logger = logging.getLogger("django_etelecom")
 
@@ -59,7 +59,7 @@ def send_claimed(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) 
 
 def attempt(outgoing: Outgoing, backend: BaseBackend) -> SendResult:
     """Send once; return the result, its texts free of secrets. No database, and never raises."""
-    secrets = Opaque((*outgoing.wire.secrets, *backend.account.credentials.reveal()))
+    secrets = backend.secrets + outgoing.wire.secrets
     try:
         result = backend.send_message(outgoing)
     # A backend is not meant to raise. If it does, what it did before is not known; and its error
@@ -124,7 +124,7 @@ def _unknown(error: BaseException, *, stop: bool) -> SendResult:
     )
 
 
-def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResult:
+def _redacted(result: SendResult, secrets: Secrets) -> SendResult:
     """Return the result in the form in which it may be stored: bounded text without secrets."""
     understood = result.failure is None
     return dataclasses.replace(
@@ -134,14 +134,12 @@ def _redacted(result: SendResult, secrets: Opaque[tuple[str, ...]]) -> SendResul
         provider_message_id=clean_text(result.provider_message_id, 100),
         # A status of the provider's table is no echo, even where a PIN looks like it.
         provider_status=clean_text(
-            result.provider_status
-            if understood
-            else mask_text(result.provider_status, secrets.reveal()),
+            result.provider_status if understood else mask_text(result.provider_status, secrets),
             50,
         ),
-        provider_detail=clean_text(mask_text(result.provider_detail, secrets.reveal()), 500),
-        failure_detail=clean_text(mask_text(result.failure_detail, secrets.reveal()), 255),
-        payload=redact(result.payload, secrets.reveal()),
+        provider_detail=clean_text(mask_text(result.provider_detail, secrets), 500),
+        failure_detail=clean_text(mask_text(result.failure_detail, secrets), 255),
+        payload=redact(result.payload, secrets),
     )
 
 

@@ -7,7 +7,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 from urllib.parse import unquote
 
 MASK = "•••"
@@ -20,6 +20,9 @@ MAX_DEPTH = 20
 _READ_AT_MOST = 2 * MAX_PAYLOAD
 """Characters of one text that are looked at: what lies behind them is not stored anyway."""
 _CUT = "…"
+
+SHOWN = 3
+"""Characters of a secret's beginning at the end of a text by which it is recognised."""
 
 SHORT = 4
 """Secrets of fewer characters are masked only where they stand alone: a PIN of 1 is everywhere."""
@@ -77,7 +80,31 @@ _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def redact(payload: object, secrets: Iterable[str]) -> str:
+class Secrets:
+    """Secrets to be masked, spelled once in all the ways in which they are looked for.
+
+    Shows nothing of them and cannot be pickled. Takes the place of the secrets themselves where
+    the same ones are masked over and over.
+    """
+
+    __slots__ = ("_needles",)
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._needles: Sequence[_Needle] = tuple(_needles(secrets))
+
+    def __add__(self, more: Iterable[str]) -> "Secrets":
+        added = Secrets(more)
+        added._needles = (*self._needles, *added._needles)
+        return added
+
+    def __repr__(self) -> str:
+        return "<Secrets>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A secret is not to be pickled or copied out of its process.")
+
+
+def redact(payload: object, secrets: Iterable[str] | Secrets) -> str:
     """Return an answer of the provider as text that may be stored and shown.
 
     A structure comes out as JSON, text as text, None as "". At most `MAX_PAYLOAD` characters.
@@ -97,7 +124,7 @@ def redact(payload: object, secrets: Iterable[str]) -> str:
     return _bounded(_joined(_json(payload, _needles(secrets))))
 
 
-def mask_text(text: str, secrets: Iterable[str]) -> str:
+def mask_text(text: str, secrets: Iterable[str] | Secrets) -> str:
     """Return free text with every secret masked; only its first 8,192 characters are kept.
 
     Finds a secret in either case, in JSON, HTML, percent and base64 escapes and in hexadecimal,
@@ -254,17 +281,22 @@ class _Needle(NamedTuple):
 
 
 class _View(NamedTuple):
-    """A text read in another way; `spans` says where each character stands in the original."""
+    """A text read in another way."""
 
     text: str
-    spans: Sequence[tuple[int, int]]
+    origins: Sequence[tuple[int, int]] | None = None
+    """Where each character stands in the original; None: this is the original."""
 
-    def as_spelled(self, needle: _Needle) -> str:
-        """Return the text in the case in which the needle is looked for."""
-        return self.text if needle.is_base64 else _lowered(self.text)
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return where a part of the text, which is not empty, stands in the original."""
+        if self.origins is None:
+            return start, end
+        return self.origins[start][0], self.origins[end - 1][1]
 
 
-def _needles(secrets: Iterable[str]) -> list[_Needle]:
+def _needles(secrets: Iterable[str] | Secrets) -> Sequence[_Needle]:
+    if isinstance(secrets, Secrets):
+        return secrets._needles
     needles: list[_Needle] = []
     for secret in filter(None, secrets):
         alone = len(secret) < SHORT
@@ -313,16 +345,20 @@ def _spans(text: str, needles: Sequence[_Needle], *, may_be_cut: bool) -> Iterat
     """Find where the secrets stand in the text, as (start, end); they may overlap."""
     wire_pairs = [match.span() for match in _WIRE_PAIR.finditer(text)]
     for view in _views(text):
+        lowered = _lowered(view.text)
         for needle in needles:
-            for start, end in _occurrences(view.as_spelled(needle), needle):
-                span = view.spans[start][0], view.spans[end - 1][1]
+            spelled = view.text if needle.is_base64 else lowered
+            if needle.text not in spelled:
+                continue
+            for start, end in _occurrences(spelled, needle):
+                span = view.span(start, end)
                 if not needle.alone or not any(
                     first <= span[0] and span[1] <= last for first, last in wire_pairs
                 ):
                     yield span
         if may_be_cut:
-            for start in _cut_off(view, needles):
-                yield view.spans[start][0], len(text)
+            for start in _cut_off(view.text, lowered, needles):
+                yield view.span(start, start + 1)[0], len(text)
 
 
 def _views(text: str) -> Iterator[_View]:
@@ -331,7 +367,11 @@ def _views(text: str) -> Iterator[_View]:
     One kind of escape at a time: a secret may itself look like an escape of another kind. Each
     reading comes again with the digits, and with all characters, joined that stand apart in it.
     """
-    layer = [_View(text, [(at, at + 1) for at in range(len(text))])]
+    if text.isascii() and text.isalnum():
+        # Nothing is escaped in it and nothing stands apart.
+        yield _View(text)
+        return
+    layer = [_View(text)]
     known = {text}
     for _layer in range(3):
         deeper: list[_View] = []
@@ -353,20 +393,22 @@ def _rewritten(
     view: _View, pattern: re.Pattern[str], rewrite: Callable[[re.Match[str]], str]
 ) -> _View | None:
     """Return the view with what the pattern finds rewritten, or None where it finds nothing."""
+    matches = list(pattern.finditer(view.text))
+    if not matches:
+        return None
     pieces: list[str] = []
-    spans: list[tuple[int, int]] = []
+    before = view.origins or [(at, at + 1) for at in range(len(view.text))]
+    origins: list[tuple[int, int]] = []
     position = 0
-    for match in pattern.finditer(view.text):
+    for match in matches:
         start, end = match.span()
         written = rewrite(match)
         pieces += (view.text[position:start], written)
-        spans += view.spans[position:start]
+        origins += before[position:start]
         # Any part of an escape stands for the whole of it.
-        spans += [(view.spans[start][0], view.spans[end - 1][1])] * len(written)
+        origins += [view.span(start, end)] * len(written)
         position = end
-    if not pieces:
-        return None
-    return _View("".join((*pieces, view.text[position:])), [*spans, *view.spans[position:]])
+    return _View("".join((*pieces, view.text[position:])), [*origins, *before[position:]])
 
 
 def _unescaped_percent(match: re.Match[str]) -> str:
@@ -431,12 +473,18 @@ def _widened(text: str, start: int, end: int) -> tuple[int, int]:
     return start - before, end + after
 
 
-def _cut_off(view: _View, needles: Iterable[_Needle]) -> Iterator[int]:
+def _cut_off(text: str, lowered: str, needles: Iterable[_Needle]) -> Iterator[int]:
     """Find where secrets begin that the end of the text cuts off, or cuts off in an escape."""
+    stems = {text, _ESCAPE_CUT_OFF.sub("", text)}
+    lowered_stems = {lowered, _ESCAPE_CUT_OFF.sub("", lowered)}
     for needle in needles:
-        text = view.as_spelled(needle)
-        for stem in {text, _ESCAPE_CUT_OFF.sub("", text)}:
-            for start in range(max(0, len(stem) - len(needle.text) + 1), len(stem) - 2):
-                if needle.text.startswith(stem[start:]):
-                    yield start
-                    break
+        longest = len(needle.text) - 1
+        if longest < SHOWN:
+            continue
+        beginning = needle.text[:SHOWN]
+        for stem in stems if needle.is_base64 else lowered_stems:
+            start = stem.find(beginning, max(0, len(stem) - longest))
+            while start >= 0 and not needle.text.startswith(stem[start:]):
+                start = stem.find(beginning, start + 1)
+            if start >= 0:
+                yield start

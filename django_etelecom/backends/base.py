@@ -2,10 +2,12 @@
 
 import dataclasses
 import uuid
+from functools import cached_property
 
 from ..client.protocol import SendResult
 from ..client.status import StatusResult
 from ..conf import Account
+from ..redaction import Secrets
 from ..schema import Wire
 
 
@@ -31,6 +33,11 @@ class BaseBackend:
 
     def __init__(self, account: Account) -> None:
         self.account = account
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """What no text of the provider's may show when it is stored: the account's credentials."""
+        return Secrets(self.account.credentials.reveal())
 
     def send_message(self, outgoing: Outgoing) -> SendResult:
         """Send once; `SendResult.outcome` is NOT_SENT only if provably nothing left."""

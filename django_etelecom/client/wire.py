@@ -127,12 +127,7 @@ class _RepeatedKey(ValueError):
 def json_value(body: bytes) -> tuple[object, str]:
     """Return the JSON value that a body is, and why it is none: one of the sentences above."""
     try:
-        value = json.loads(
-            body.decode("utf-8-sig"),
-            object_pairs_hook=_unique,
-            parse_constant=_finite,
-            parse_float=_finite,
-        )
+        value = _decoder.decode(body.decode("utf-8-sig"))
     except RecursionError:
         return None, TOO_DEEP
     except _RepeatedKey:
@@ -155,6 +150,10 @@ def _finite(number: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{number} is not JSON")
     return value
+
+
+# `json.loads` would make one for each answer.
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
 
 
 def without_case(key: str) -> str:
