@@ -80,6 +80,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
+
+
 class Transport:
     """Posts to one provider over kept connections. One instance serves many threads."""
 
@@ -111,7 +115,7 @@ class Transport:
         self._keep_alive = keep_alive
         self._pid = os.getpid()
         self._targets: dict[str, _Target] = {}
-        self._kept: dict[_Origin, list[Connection]] = {}
+        self._kept: dict[Origin, list[Connection]] = {}
 
     def post(self, url: str, body: Opaque[bytes]) -> Response | NoAnswer:
         """Post a JSON body once. Raises for nothing that network, peer or a stop signal do.
@@ -139,7 +143,6 @@ class Transport:
                 connection.close()
 
     def _target(self, url: str) -> "_Target":
-        check_url(url)
         target = self._targets[url] = _target(url, keep_alive=self._keep_alive)
         return target
 
@@ -160,7 +163,7 @@ class Transport:
             else:
                 connection.close()
 
-    def _connection(self, origin: "_Origin") -> Connection:
+    def _connection(self, origin: Origin) -> Connection:
         # A connection must not be shared with the process that this one was forked from.
         # Without a lock, which a fork could leave taken: at worst two threads close what is left.
         if self._pid != os.getpid():
@@ -178,7 +181,7 @@ class Transport:
         scheme, host, port = origin
         return Connection(host, port, self._ssl_context if scheme == "https" else None)
 
-    def _put_back(self, origin: "_Origin", connection: Connection) -> None:
+    def _put_back(self, origin: Origin, connection: Connection) -> None:
         kept = self._kept.setdefault(origin, [])
         if len(kept) >= self._pool_size:
             connection.close()
@@ -187,37 +190,46 @@ class Transport:
         kept.append(connection)
 
 
-_Origin = tuple[str, str, int]
-"""Scheme, host and port."""
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Target:
     """A URL, ready to be posted to."""
 
-    origin: _Origin
+    origin: Origin
     head: bytes
     """The first lines of every request, up to the length of its body."""
 
 
 def _target(url: str, *, keep_alive: bool) -> _Target:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if not host.isascii():
-        host = host.encode("idna").decode("ascii")
-    default_port = 443 if parts.scheme == "https" else 80
-    name = f"[{host}]" if ":" in host else host
+    origin, name, path = parted(url)
     lines = [
-        f"POST {quote(parts.path or '/', safe='%/:=&~+!$,;@()*')} HTTP/1.1",
-        f"Host: {name}" if parts.port in (None, default_port) else f"Host: {name}:{parts.port}",
+        f"POST {path} HTTP/1.1",
+        f"Host: {name}",
         "Accept-Encoding: identity",
         "Content-Type: application/json",
         "User-Agent: django-etelecom",
         *([] if keep_alive else ["Connection: close"]),
         "Content-Length: ",
     ]
-    origin = parts.scheme, host, parts.port or default_port
     return _Target(origin, "\r\n".join(lines).encode("ascii"))
+
+
+def parted(url: str) -> tuple[Origin, str, str]:
+    """Return an URL's origin, the name of its host as a request gives it, and its path, in ASCII.
+
+    Raises:
+        ValueError: as `check_url`.
+    """
+    check_url(url)
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host.isascii():
+        host = host.encode("idna").decode("ascii")
+    name = f"[{host}]" if ":" in host else host
+    default_port = 443 if parts.scheme == "https" else 80
+    if parts.port not in (None, default_port):
+        name += f":{parts.port}"
+    path = quote(parts.path or "/", safe="%/:=&~+!$,;@()*")
+    return (parts.scheme, host, parts.port or default_port), name, path
 
 
 def _read(response: HTTPResponse) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import pytest
 import trustme
 
+from django_etelecom.client.curl import CurlTransport
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.transport import NoAnswer, Response, Transport
 from tests.client.fault_server import FaultServer
@@ -35,7 +36,18 @@ def sockets_transport(
     )
 
 
-TRANSPORTS = {"sockets": sockets_transport}
+def curl_transport(
+    *, connect_timeout: float, timeout: float, trusted: Path, **options: Any
+) -> AnyTransport:
+    return CurlTransport(
+        connect_timeout=connect_timeout,
+        timeout=timeout,
+        authorities=str(trusted),
+        **options,
+    )
+
+
+TRANSPORTS = {"sockets": sockets_transport, "curl": curl_transport}
 """Every transport passes the same contract."""
 
 
@@ -69,20 +81,51 @@ def serve() -> Iterator[Callable[..., FaultServer]]:
         yield lambda *args, **kwargs: servers.enter_context(FaultServer(*args, **kwargs))
 
 
-@pytest.fixture(params=TRANSPORTS)
-def make_transport(request, trusted) -> Iterator[Callable[..., AnyTransport]]:
-    """Make a transport that trusts the test's authority, of each kind there is."""
+@contextlib.contextmanager
+def made_as(kind: str, trusted: Path) -> Iterator[Callable[..., AnyTransport]]:
+    """Make transports of a kind that trust the test's authority, and close them."""
     with contextlib.ExitStack() as transports:
 
         def make(**kwargs: Any) -> AnyTransport:
             times = {"connect_timeout": CONNECT_TIMEOUT, "timeout": TIMEOUT}
-            transport = TRANSPORTS[request.param](trusted=trusted, **{**times, **kwargs})
+            transport = TRANSPORTS[kind](trusted=trusted, **{**times, **kwargs})
             transports.callback(transport.close)
             return transport
 
         yield make
 
 
+@pytest.fixture(params=TRANSPORTS)
+def make_transport(request, trusted) -> Iterator[Callable[..., AnyTransport]]:
+    """Make a transport, of each kind there is."""
+    with made_as(request.param, trusted) as make:
+        yield make
+
+
 @pytest.fixture
 def transport(make_transport) -> AnyTransport:
     return make_transport()
+
+
+@pytest.fixture
+def make_sockets(trusted) -> Iterator[Callable[..., AnyTransport]]:
+    """Make a transport over our own connections, whose inside the test reaches into."""
+    with made_as("sockets", trusted) as make:
+        yield make
+
+
+@pytest.fixture
+def sockets(make_sockets) -> AnyTransport:
+    return make_sockets()
+
+
+@pytest.fixture
+def make_curl(trusted) -> Iterator[Callable[..., AnyTransport]]:
+    """Make a transport over libcurl, of which the test wants what no other can."""
+    with made_as("curl", trusted) as make:
+        yield make
+
+
+@pytest.fixture
+def curl(make_curl) -> AnyTransport:
+    return make_curl()

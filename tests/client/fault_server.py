@@ -89,6 +89,12 @@ class Peer:
     def close(self) -> None:
         self.connection.close()
 
+    def say_goodbye(self) -> None:
+        """Close as TLS wants it: what ends without a word may have been cut off."""
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.connection = self.connection.unwrap()
+        self.close()
+
     def reset(self) -> None:
         """Close with RST instead of FIN."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
