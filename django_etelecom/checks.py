@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 
 from .accounts import backend_class
+from .backends.bulk import BulkBackend, fault_of_pycurl
 from .backends.console import ConsoleBackend
 from .backends.http import HTTPBackend
 from .backends.locmem import LocMemBackend
@@ -90,6 +91,9 @@ def _check_account(alias: str) -> list[CheckMessage]:
                 id="etelecom.E005",
             )
         )
+    fault = fault_of_pycurl() if issubclass(backend, BulkBackend) else ""
+    if fault:
+        found.append(Error(f"BACKEND of account '{alias}' {fault}", id="etelecom.E016"))
     try:
         check_url(account.base_url)
     except ValueError as error:

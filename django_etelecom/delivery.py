@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -46,7 +46,7 @@ def send_claimed(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) 
         BaseException: what told this process to stop while it was sending (SystemExit, a time
             limit), afresh, once the outcome has been recorded.
     """
-    result = attempt(outgoing, backend)
+    result = attempt(lambda: backend.send_message(outgoing), outgoing, backend)
     interrupt = _record(message, result, backend) or result.interrupt
     try:
         pace.judge_refusals(backend.account, [result])
@@ -57,11 +57,17 @@ def send_claimed(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) 
         raise interrupt
 
 
-def attempt(outgoing: Outgoing, backend: BaseBackend) -> SendResult:
-    """Send once; return the result, its texts free of secrets. No database, and never raises."""
+def attempt(send: Callable[[], SendResult], outgoing: Outgoing, backend: BaseBackend) -> SendResult:
+    """Send once; return the result, its texts free of secrets. No database, and never raises.
+
+    Args:
+        send: sends the message, or has sent it and gives what came of it.
+        outgoing: the message.
+        backend: by which.
+    """
     secrets = backend.secrets + outgoing.wire.secrets
     try:
-        result = backend.send_message(outgoing)
+        result = send()
     # A backend is not meant to raise. If it does, what it did before is not known; and its error
     # may show what it was sending, so only the name of its class goes on. What tells the process
     # to stop is raised again when the outcome is on record.

@@ -1,14 +1,13 @@
 """Sends what is queued: keeps requests in flight and records their answers a batch at a time.
 
 Each request in flight has its committed row, `sending`, before its first byte. One thread claims
-and records; requests travel in others, which touch no database.
+and records; requests travel by carriers, a backend's own or threads, which touch no database.
 """
 
 import contextlib
 import logging
 import math
 import queue
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from django.db import DatabaseError, InterfaceError
 
 from . import delivery, lifecycle, pace
 from .accounts import backend_for
-from .backends.base import BaseBackend, Outgoing
+from .backends.base import BaseBackend, Carrier, Outgoing
+from .carriers import Threads
 from .client.protocol import Outcome, SendResult
 from .conf import Account, settings
 from .models import MessageLog
@@ -53,6 +53,10 @@ class Flight:
     """By the monotonic clock."""
 
 
+def _send(flight: Flight, outgoing: Outgoing) -> SendResult:
+    return flight.backend.send_message(outgoing)
+
+
 class Sender:
     """Keeps up to `concurrency` queued messages in flight. Used by one thread, in a `with` block.
 
@@ -62,11 +66,13 @@ class Sender:
     def __init__(self, concurrency: int = DEFAULT_CONCURRENCY) -> None:
         self.concurrency = concurrency
         self._claims_at_most = concurrency + math.ceil(concurrency * AHEAD)
-        self._threads: list[threading.Thread] = []
-        self._ready: queue.SimpleQueue[Flight | None] = queue.SimpleQueue()
+        self._carriers: dict[BaseBackend, Carrier[Flight]] = {}
+        self._threads = Threads(_send, concurrency, self._land)
         self._answered: queue.SimpleQueue[tuple[Flight, SendResult]] = queue.SimpleQueue()
         self._waiting: list[Flight] = []
         self._flying: dict[int, Flight] = {}
+        self._in_the_air: set[int] = set()
+        """Of those that fly, the ones whose answer their carrier has not handed over."""
         self._landed: list[tuple[Flight, SendResult]] = []
         self._renewed_at = time.monotonic()
         self._well_since: dict[str, float] = {}
@@ -87,19 +93,17 @@ class Sender:
         # It lapses then; what is in flight is recorded all the same, or told at CRITICAL.
         except (DatabaseError, InterfaceError):
             logger.exception("What had not begun could not be queued again.")
-        for _thread in self._threads:
-            self._ready.put(None)
         try:
             while self._flying or self._landed:
-                all_answered = not any(thread.is_alive() for thread in self._threads)
+                all_answered = not self._in_the_air
                 came = self._take_in(wait=0.1)
                 self.record()
                 if all_answered and not came:
                     self._tell_lost()
                     break
         finally:
-            for thread in self._threads:
-                thread.join()
+            for carrier in self._all_carriers():
+                carrier.close()
 
     def _tell_lost(self) -> None:
         """Tell of answers that an interrupt threw away while they were taken in."""
@@ -170,16 +174,23 @@ class Sender:
         if due:
             self._waiting = [flight for flight in self._waiting if flight.starts_at > now]
         for flight in due:
-            self._ready.put(flight)
-        while len(self._threads) < min(self.concurrency, len(self._flying)):
-            thread = threading.Thread(target=self._send, name="etelecom-send", daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            self._in_the_air.add(flight.message.pk)
+            self._carrier(flight.backend).start(flight, flight.outgoing)
 
-    def _send(self) -> None:
-        while (flight := self._ready.get()) is not None:
-            result = delivery.attempt(flight.outgoing, flight.backend)
-            self._answered.put((flight, result))
+    def _carrier(self, backend: BaseBackend) -> Carrier[Flight]:
+        if backend not in self._carriers:
+            carrier = backend.carrier(self.concurrency, self._land)
+            self._carriers[backend] = carrier or self._threads
+        return self._carriers[backend]
+
+    def _all_carriers(self) -> set[Carrier[Flight]]:
+        return {self._threads, *self._carriers.values()}
+
+    def _land(self, flight: Flight, send: Callable[[], SendResult]) -> None:
+        """Take what came of a message, in the thread of its carrier."""
+        result = delivery.attempt(send, flight.outgoing, flight.backend)
+        self._answered.put((flight, result))
+        self._in_the_air.discard(flight.message.pk)
 
     def _give_back(self, account: Account | None = None) -> None:
         """Queue again what was claimed and has not begun.
@@ -187,16 +198,14 @@ class Sender:
         Args:
             account: whose messages; None: all.
         """
-        ready: list[Flight] = []
-        with contextlib.suppress(queue.Empty):
-            while (flight := self._ready.get_nowait()) is not None:
-                ready.append(flight)
+        ready = [flight for carrier in self._all_carriers() for flight in carrier.take_back()]
         waiting, self._waiting = [*ready, *self._waiting], []
         given_back = []
         for flight in waiting:
             if account is None or flight.backend.account.alias == account.alias:
                 given_back.append(flight.message.pk)
                 del self._flying[flight.message.pk]
+                self._in_the_air.discard(flight.message.pk)
             else:
                 self._waiting.append(flight)
         self._start()

@@ -1103,7 +1103,7 @@ def test_sender__records_what_is_in_flight_where_the_rest_cannot_be_given_back(
     with Sender(1) as one:
         assert one.take_on() == 2
         # Until the one thread has taken the first.
-        while one._ready.qsize() > 1:
+        while one._threads._ready.qsize() > 1:
             time.sleep(0.01)
 
     assert statuses() == {"accepted": 1, "sending": 1}

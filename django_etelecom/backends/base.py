@@ -2,13 +2,17 @@
 
 import dataclasses
 import uuid
+from collections.abc import Callable
 from functools import cached_property
+from typing import Protocol, TypeVar
 
 from ..client.protocol import SendResult
 from ..client.status import StatusResult
 from ..conf import Account
 from ..redaction import Secrets
 from ..schema import Wire
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,6 +25,24 @@ class Outgoing:
     """Wire form: country code and number, digits only."""
     channels: tuple[str, ...]
     wire: Wire
+
+
+Land = Callable[[T, Callable[[], SendResult]], None]
+"""What a carrier calls once for each message, in any thread: with its ticket, and with what gives
+the result, or raises as `send_message` may."""
+
+
+class Carrier(Protocol[T]):
+    """Carries many messages of one account at a time, for one worker."""
+
+    def start(self, ticket: T, outgoing: Outgoing) -> None:
+        """Send a message as soon as there is room."""
+
+    def take_back(self) -> list[T]:
+        """Return the tickets of those that have not begun, which now will not."""
+
+    def close(self) -> None:
+        """End, once everything that was started has landed."""
 
 
 class BaseBackend:
@@ -42,6 +64,15 @@ class BaseBackend:
     def send_message(self, outgoing: Outgoing) -> SendResult:
         """Send once; `SendResult.outcome` is NOT_SENT only if provably nothing left."""
         raise NotImplementedError
+
+    def carrier(self, concurrency: int, land: Land[T]) -> Carrier[T] | None:
+        """Return what carries a worker's messages; None: its threads call `send_message`.
+
+        Args:
+            concurrency: how many messages are in flight at most.
+            land: takes what came of each.
+        """
+        return None
 
     def get_status(self, provider_message_id: str) -> StatusResult:
         """Ask once what became of a message; raises for nothing that network or provider do.
