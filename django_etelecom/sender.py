@@ -33,7 +33,8 @@ logger = logging.getLogger("django_etelecom")
 DEFAULT_CONCURRENCY = 32
 
 AHEAD = 0.25
-"""Of the concurrency: messages claimed before their turn, so that no request waits for a claim."""
+"""Of the concurrency: messages claimed before their turn at least, so that no request waits for a
+claim. Where answers come quickly, as many as came since the last one, up to the concurrency."""
 
 GATHER = 0.005
 """Seconds that answers are gathered in, so that many are recorded at once."""
@@ -65,7 +66,7 @@ class Sender:
 
     def __init__(self, concurrency: int = DEFAULT_CONCURRENCY) -> None:
         self.concurrency = concurrency
-        self._claims_at_most = concurrency + math.ceil(concurrency * AHEAD)
+        self._ahead = math.ceil(concurrency * AHEAD)
         self._carriers: dict[BaseBackend, Carrier[Flight]] = {}
         self._threads = Threads(_send, concurrency, self._land)
         self._answered: queue.SimpleQueue[tuple[Flight, SendResult]] = queue.SimpleQueue()
@@ -127,8 +128,8 @@ class Sender:
         taken = 0
         self.is_held_back = False
         for alias in settings.account_aliases:
-            room = self._claims_at_most - len(self._flying)
-            if room:
+            room = self.concurrency + self._ahead - len(self._flying)
+            if room > 0:
                 taken += self._take_on(alias, room, among)
         return taken
 
@@ -241,6 +242,8 @@ class Sender:
                 ends_at = ends_at or time.monotonic() + GATHER
                 wait = max(0.0, ends_at - time.monotonic()) if len(self._landed) < few else 0.0
         came = self._landed[before:]
+        least = math.ceil(self.concurrency * AHEAD)
+        self._ahead = min(max(least, len(came)), self.concurrency)
         for flight, _result in came:
             del self._flying[flight.message.pk]
         return came
