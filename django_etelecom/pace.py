@@ -62,10 +62,15 @@ def judge(account: Account, results: Sequence[SendResult]) -> bool:
 def judge_refusals(account: Account, results: Sequence[SendResult]) -> bool:
     """Pause an account that its provider refuses; tell whether it does."""
     for result in results:
-        if result.refusal is not None and result.refusal in PAUSING:
-            pause(account.alias, Reason(result.refusal))
+        if is_refused(result):
+            pause(account.alias, Reason(str(result.refusal)))
             return True
     return False
+
+
+def is_refused(result: SendResult) -> bool:
+    """Tell whether the next message of the account would be refused as well."""
+    return result.refusal is not None and result.refusal in PAUSING
 
 
 def pause(alias: str, reason: Reason) -> bool:

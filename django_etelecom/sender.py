@@ -8,6 +8,7 @@ import contextlib
 import logging
 import math
 import queue
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,6 +71,12 @@ class Sender:
         self._carriers: dict[BaseBackend, Carrier[Flight]] = {}
         self._threads = Threads(_send, concurrency, self._land)
         self._answered: queue.SimpleQueue[tuple[Flight, SendResult]] = queue.SimpleQueue()
+        # Reentrant: a carrier may land a message while it starts it.
+        self._beginning = threading.RLock()
+        self._refused: set[BaseBackend] = set()
+        """Of which no message begins until the answer that says so is judged."""
+        self._halted: queue.SimpleQueue[Flight] = queue.SimpleQueue()
+        """What was kept from beginning by that."""
         self._waiting: list[Flight] = []
         self._flying: dict[int, Flight] = {}
         self._in_the_air: set[int] = set()
@@ -171,12 +178,14 @@ class Sender:
         if not self._waiting:
             return
         now = time.monotonic()
-        due = [flight for flight in self._waiting if flight.starts_at <= now]
-        if due:
-            self._waiting = [flight for flight in self._waiting if flight.starts_at > now]
-        for flight in due:
-            self._in_the_air.add(flight.message.pk)
-            self._carrier(flight.backend).start(flight, flight.outgoing)
+        waiting, self._waiting = self._waiting, []
+        for flight in waiting:
+            with self._beginning:
+                if flight.starts_at <= now and flight.backend not in self._refused:
+                    self._in_the_air.add(flight.message.pk)
+                    self._carrier(flight.backend).start(flight, flight.outgoing)
+                else:
+                    self._waiting.append(flight)
 
     def _carrier(self, backend: BaseBackend) -> Carrier[Flight]:
         if backend not in self._carriers:
@@ -190,6 +199,12 @@ class Sender:
     def _land(self, flight: Flight, send: Callable[[], SendResult]) -> None:
         """Take what came of a message, in the thread of its carrier."""
         result = delivery.attempt(send, flight.outgoing, flight.backend)
+        if pace.is_refused(result):
+            # At once: before the answer is judged others would begin.
+            with self._beginning:
+                self._refused.add(flight.backend)
+                for halted in self._carriers[flight.backend].take_back():
+                    self._halted.put(halted)
         self._answered.put((flight, result))
         self._in_the_air.discard(flight.message.pk)
 
@@ -200,6 +215,9 @@ class Sender:
             account: whose messages; None: all.
         """
         ready = [flight for carrier in self._all_carriers() for flight in carrier.take_back()]
+        with contextlib.suppress(queue.Empty):
+            while True:
+                ready.append(self._halted.get_nowait())
         waiting, self._waiting = [*ready, *self._waiting], []
         given_back = []
         for flight in waiting:
@@ -209,6 +227,8 @@ class Sender:
                 self._in_the_air.discard(flight.message.pk)
             else:
                 self._waiting.append(flight)
+        if account is not None:
+            self._refused -= {one for one in self._refused if one.account.alias == account.alias}
         self._start()
         if given_back:
             lifecycle.give_back(given_back)

@@ -438,7 +438,7 @@ def test_pause__campaign_that_waits_to_be_confirmed_stays_so(loaded):
 def test_cancel__queued_messages_are_cancelled(loaded, askable):
     campaign = start_campaign(loaded())
     with Sender(1) as sender:
-        sender._claims_at_most = 1
+        sender._ahead = 0
         sender.take_on()
         assert cancel_campaign(campaign).status == "cancelled"
         assert campaign.finished_at is None
