@@ -117,6 +117,7 @@ def _check_values() -> list[CheckMessage]:
         ("etelecom.E012", lambda: settings.poll_after),
         ("etelecom.E013", lambda: settings.max_polls_per_second),
         ("etelecom.E015", _check_time_zone),
+        ("etelecom.E016", _check_retention),
     ]
     found: list[CheckMessage] = []
     for name, check in checks:
@@ -164,11 +165,16 @@ def _check_expiry() -> None:
         settings.expires_after(category)
 
 
+def _check_retention() -> None:
+    for category in MessageTemplate.Category.values:
+        settings.retention(category)
+
+
 @register("etelecom", deploy=True)
 def check_deployment(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Warn of accounts that only pretend to send."""
+    """Warn of accounts that only pretend to send, and of personal data that nobody erases."""
     found: list[CheckMessage] = []
     for alias in settings.account_aliases:
         try:
@@ -183,6 +189,14 @@ def check_deployment(
                     id="etelecom.W003",
                 )
             )
+    if "RETENTION" not in settings.raw:
+        found.append(
+            Warning(
+                "ETELECOM has no RETENTION: phone numbers and parameters are kept for ever.",
+                hint="Say how long they are needed, or {} if for ever, and run etelecom_prune.",
+                id="etelecom.W007",
+            )
+        )
     return found
 
 

@@ -16,8 +16,14 @@ DEFAULT_BACKEND = "django_etelecom.backends.http.HTTPBackend"
 DEFAULT_SECONDS = {"CONNECT_TIMEOUT": 5, "TIMEOUT": 15}
 DEFAULT_EXPIRES_AFTER = {"otp": 600, "transactional": 86_400, "advertising": 86_400}
 
+CATEGORIES = DEFAULT_EXPIRES_AFTER.keys()
+"""What a template may be for."""
+
 LONGEST_EXPIRY = 365 * 86_400
 """Seconds for which a message may be worth sending."""
+
+LONGEST_RETENTION = 36_500
+"""Days after which messages may be stripped or deleted."""
 
 DEFAULT_DISPATCHER = "django_etelecom.dispatchers.worker"
 DEFAULT_PAUSE_AFTER_UNKNOWN = 20
@@ -39,6 +45,7 @@ KNOWN_SETTINGS = frozenset(
         "EXPIRES_AFTER",
         "MAX_POLLS_PER_SECOND",
         "POLL_AFTER",
+        "RETENTION",
         "WEBHOOK_TOKENS",
     }
 )
@@ -85,6 +92,21 @@ class Account:
     @property
     def credentials(self) -> Opaque[tuple[str, str]]:
         return Opaque((self.username.reveal(), self.password.reveal()))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Retention:
+    """How long what is kept of a category's messages is kept."""
+
+    strip: timedelta | None = None
+    """After which what is personal is erased; None: never."""
+    delete: timedelta | None = None
+    """After which the message goes as a whole; None: never."""
+
+    @property
+    def personal(self) -> timedelta | None:
+        """How long anything personal is kept; None: for ever."""
+        return self.strip or self.delete
 
 
 class Settings:
@@ -293,6 +315,44 @@ class Settings:
                 f"from 1 to {LONGEST_EXPIRY}."
             )
         return timedelta(seconds=seconds)
+
+    def retention(self, category: str) -> Retention:
+        """Return how long messages of this category are kept.
+
+        Raises:
+            ImproperlyConfigured: RETENTION is no mapping of categories to days, or would have
+                messages of one stripped that are deleted by then.
+        """
+        fault = self._fault_of_retention()
+        if fault:
+            raise ImproperlyConfigured(fault)
+        days = self.raw.get("RETENTION", {}).get(category, {})
+        return Retention(
+            **{action: timedelta(days=number) for action, number in days.items() if number}
+        )
+
+    def _fault_of_retention(self) -> str:
+        retention = self.raw.get("RETENTION", {})
+        if not isinstance(retention, Mapping) or not retention.keys() <= CATEGORIES:
+            return (
+                "ETELECOM['RETENTION'] maps categories to days; "
+                f"the categories are {', '.join(sorted(CATEGORIES))}."
+            )
+        for category, days in retention.items():
+            named = f"ETELECOM['RETENTION']['{category}']"
+            if not isinstance(days, Mapping) or not {"strip", "delete"} >= days.keys():
+                return f"{named} maps 'strip', 'delete' or both to days."
+            for action, number in days.items():
+                is_whole = isinstance(number, int) and not isinstance(number, bool)
+                if number is not None and not (is_whole and 0 < number <= LONGEST_RETENTION):
+                    return (
+                        f"{named}['{action}'] is a whole number of days, "
+                        f"from 1 to {LONGEST_RETENTION}, or None."
+                    )
+            strip, delete = days.get("strip"), days.get("delete")
+            if strip and delete and strip >= delete:
+                return f"{named} deletes what is not stripped yet: 'strip' is less than 'delete'."
+        return ""
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -92,6 +92,8 @@ def test_checks__database_that_keeps_local_times(settings, monkeypatch, vendor, 
         ({**etelecom(), "EXPIRES_AFTER": {"opt": 60}}, ["etelecom.E008"]),
         ({**etelecom(), "EXPIRES_AFTER": {"otp": 60}}, []),
         ({**etelecom(), "ALLOWED_NUMBERS": ["VN"]}, ["etelecom.E009"]),
+        ({**etelecom(), "RETENTION": {"otp": {"strip": "7"}}}, ["etelecom.E016"]),
+        ({**etelecom(), "RETENTION": {"otp": {"strip": 7, "delete": None}}}, []),
     ],
 )
 def test_checks__settings(settings, value, expected):
@@ -103,7 +105,7 @@ def test_checks__settings(settings, value, expected):
     assert all(message.hint for message in found if message.id not in WITHOUT_HINT)
 
 
-WITHOUT_HINT = {"etelecom.E003", *(f"etelecom.E{number:03}" for number in range(7, 16))}
+WITHOUT_HINT = {"etelecom.E003", *(f"etelecom.E{number:03}" for number in range(7, 17))}
 """Their sentences say what would be right."""
 
 
@@ -122,9 +124,15 @@ def test_checks__local_times(settings):
     ],
 )
 def test_checks__deployment(settings, entry, expected):
-    settings.ETELECOM = etelecom(**entry)
+    settings.ETELECOM = {**etelecom(**entry), "RETENTION": {}}
 
     assert ids(include_deployment_checks=True) == expected
+
+
+def test_checks__deployment_that_keeps_personal_data_for_ever(settings):
+    settings.ETELECOM = etelecom()
+
+    assert ids(include_deployment_checks=True) == ["etelecom.W007"]
 
 
 @pytest.mark.django_db

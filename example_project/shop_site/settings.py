@@ -80,6 +80,11 @@ ETELECOM = {
     },
     "ENCRYPTION_KEYS": env.list("ETELECOM_ENCRYPTION_KEYS", default=[]),
     "WEBHOOK_TOKENS": env.list("ETELECOM_WEBHOOK_TOKENS", default=[]),
+    # Days; `manage.py etelecom_prune` keeps to them, each night.
+    "RETENTION": {
+        "otp": {"strip": 7, "delete": 90},
+        "transactional": {"strip": 180, "delete": 730},
+    },
 }
 
 # What becomes of each message, number masked, on the console.
