@@ -196,6 +196,8 @@ def _requeue_batch(campaign: Campaign) -> int:
     rows = MessageLog.objects.using(Campaign.database()).filter(
         campaign=campaign, status=Status.NOT_SENT
     )
+    # What was stripped has no recipient any more.
+    rows = rows.exclude(recipient="")
     pks = list(rows.values_list("pk", flat=True)[: lifecycle.SWEEP_BATCH])
     if not pks:
         return 0

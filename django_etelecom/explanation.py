@@ -98,6 +98,8 @@ def _reason(message: MessageLog) -> dict[str, str]:
 
 
 def _accepted(message: MessageLog, events: Sequence[MessageEvent]) -> str:
+    if message.is_stripped:
+        return _("eTelecom took it. Whether it arrived was never known.")
     if not message.provider_message_id:
         return _("eTelecom took it and gave it no id, so nobody can ask whether it arrived.")
     taken = _("eTelecom took it. Whether it arrived is not known yet.")
@@ -185,6 +187,9 @@ def _told(event: MessageEvent) -> str:
 
 def _unanswered(event: MessageEvent) -> str:
     words = event.provider_detail or event.get_reason_display() or event.provider_status
+    if not words:
+        # Erased when its retention ended.
+        return _("Asked what became of it, eTelecom gave no answer that says so.")
     return _("Asked what became of it, eTelecom gave no answer that says so: %(words)s") % {
         "words": words
     }
@@ -236,6 +241,8 @@ def network_name(told: str) -> str:
 
 
 def _advice(message: MessageLog) -> list[str]:
+    if message.is_stripped:
+        return [str(STRIPPED)]
     match message.status:
         case Status.ACCEPTED if not message.provider_message_id:
             return [str(ASK_CUSTOMER)]
@@ -269,7 +276,9 @@ def _after_failure(message: MessageLog) -> list[str]:
 
 
 def _steps(message: MessageLog) -> list[Step]:
-    steps = []
+    steps: list[Step] = []
+    if message.is_stripped:
+        return steps
     if message.provider_message_id:
         steps.append(Step.REFRESH)
     if message.status not in (Status.QUEUED, Status.SENDING):
@@ -277,6 +286,10 @@ def _steps(message: MessageLog) -> list[Step]:
     return steps
 
 
+STRIPPED = gettext_lazy(
+    "Its recipient, its parameters and the provider's words were erased when its retention ended. "
+    "To reach the customer, send a new message."
+)
 ASK_CUSTOMER = gettext_lazy(
     "Ask the customer before sending it again: the first one may have arrived."
 )

@@ -233,6 +233,9 @@ def record_answer(message: MessageLog, evidence: Evidence, *, settled: Poll | No
     """Record the answer to a question; `settled` is the claim under which it was asked."""
     believed = True
     namesakes = _messages_of(message.provider_message_id)
+    if not namesakes:
+        # Stripped or deleted meanwhile: nothing personal comes back into it by the answer.
+        return
     if evidence.status is not None and any(other.pk != message.pk for other in namesakes):
         believed = False
         evidence = _ambiguous(evidence)
@@ -361,8 +364,14 @@ def match_inbox() -> int:
             if taken:
                 _keep(_of_inbox(report))
         matched += taken
-    inbox.filter(created_at__lt=DatabaseNow(after=-INBOX_AGE)).delete()
+    empty_inbox()
     return matched
+
+
+def empty_inbox() -> None:
+    """Throw away the reports that have waited too long."""
+    inbox = InboxReport.objects.using(MessageLog.database())
+    inbox.filter(created_at__lt=DatabaseNow(after=-INBOX_AGE)).delete()
 
 
 def _of_inbox(report: InboxReport) -> Evidence:

@@ -347,13 +347,15 @@ def refresh_status(message: MessageLog) -> MessageLog:
     and moves nothing. The given instance shows the row afterwards.
 
     Raises:
-        InvalidMessage: the message is not stored, the provider gave it no id, or its account's
-            backend cannot be asked.
+        InvalidMessage: the message is not stored, was stripped, the provider gave it no id, or its
+            account's backend cannot be asked.
         ImproperlyConfigured: the account cannot work as it is set.
         TransactionManagementError: inside `atomic()`: it would be held open over the network, and a
             rollback would lose the answer.
     """
     first = _stored(message)
+    if first.is_stripped:
+        raise InvalidMessage({"message": [_("It was stripped when its retention ended.")]})
     if not first.provider_message_id:
         raise InvalidMessage({"message": [_("The provider gave this message no id to ask by.")]})
     backend = backend_for(first.account)
@@ -367,7 +369,11 @@ def refresh_status(message: MessageLog) -> MessageLog:
             "refresh_status goes over the network: call it outside of atomic()."
         ) from None
     evidence, interrupt = reports.ask(first, backend)
-    reports.record_answer(message, evidence)
+    reports.record_answer(first, evidence)
+    try:
+        message.refresh_from_db(using=MessageLog.database())
+    except MessageLog.DoesNotExist:
+        raise InvalidMessage({"message": [_("It was deleted when its retention ended.")]}) from None
     if interrupt is not None:
         raise interrupt
     return message
@@ -398,11 +404,23 @@ def resend_message(
 
     Raises:
         InvalidMessage: as `send_message`; also `message` where it is no stored message, and
-            `params.<name>` of a secret that was not given again (a blank one leaves it out).
+            or was stripped, and `params.<name>` of a secret that was not given again (a blank one
+            leaves it out).
         IdempotencyConflict, ImproperlyConfigured, TransactionManagementError, OperationalError:
             as `send_message`.
     """
     first = _stored(message)
+    if first.is_stripped:
+        raise InvalidMessage(
+            {
+                "message": [
+                    _(
+                        "Its recipient and parameters were erased when its retention ended: "
+                        "send a new message."
+                    )
+                ]
+            }
+        )
     todays_names = set(first.template.parameters.values_list("name", flat=True))
     # The mask of a secret is among them, and is refused where nothing takes its place.
     kept = {name: value for name, value in first.params.items() if name in todays_names}

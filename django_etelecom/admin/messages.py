@@ -12,6 +12,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from .. import phone
@@ -216,11 +217,13 @@ class MessageLogAdmin(AskableLists):
 
     @admin.display(description=_("recipient"))
     def recipient_in_words(self, message: MessageLog) -> str:
-        return phone.display(message.recipient)
+        return gettext("erased") if message.is_stripped else phone.display(message.recipient)
 
     @admin.display(description=_("text"))
     def text_in_words(self, message: MessageLog) -> SafeString | str:
         """The template's text of today with the values of then."""
+        if message.is_stripped:
+            return ""
         names = message.template.parameters.values_list("name", flat=True)
         return message.template.text and filled_text(
             message.template.text, {**dict.fromkeys(names, ""), **message.params}

@@ -144,6 +144,9 @@ class SendMessageView(View):
             return self._choice_page(choice)
         code = choice.cleaned_data["template"]
         first, plan = self._first, _plan(code)
+        if first is None and self._named is not None:
+            notice = _("What the first message said was erased: this will be a new one.")
+            return self._form_page(code, notice=notice)
         if first is None or plan is None:
             return self._form_page(code)
         return self._form_page(code, MessageForm(plan, initial=_typed_of(first, plan)))
@@ -233,7 +236,17 @@ class SendMessageView(View):
 
     @property
     def _first(self) -> MessageLog | None:
-        """The message that is to be sent again, where the address names one.
+        """The message that is to be sent again: of one that was stripped nothing is left to send.
+
+        Raises:
+            PermissionDenied: as `_named`.
+        """
+        named = self._named
+        return None if named is None or named.is_stripped else named
+
+    @property
+    def _named(self) -> MessageLog | None:
+        """The message that the address names to be sent again, if any.
 
         Raises:
             PermissionDenied: this person may not see it, or not send again.

@@ -232,6 +232,11 @@ class MessageLog(models.Model):
         rows = cls.objects.using(cls.database())
         return rows.filter(account=account, idempotency_digest=digest).first()
 
+    @property
+    def is_stripped(self) -> bool:
+        """Whether what was personal about it has been erased (`privacy.py`)."""
+        return not self.recipient
+
     def forget_expressions(self) -> None:
         """Defer the columns that the database computed, so that reading one fetches it."""
         for name, value in list(vars(self).items()):

@@ -1,0 +1,707 @@
+"""How long messages are kept: what is stripped, what is deleted, and what stays as it is."""
+
+import json
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.serializers import serialize
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_etelecom import privacy
+from django_etelecom.campaigns import retry_campaign
+from django_etelecom.client.codes import ReportedStatus
+from django_etelecom.client.status import Report, StatusResult
+from django_etelecom.exceptions import IdempotencyConflict, InvalidMessage
+from django_etelecom.models import (
+    Campaign,
+    CampaignRow,
+    InboxReport,
+    MessageEvent,
+    MessageLog,
+    ReportedMessage,
+)
+from django_etelecom.privacy import prune
+from django_etelecom.services import (
+    queue_campaign,
+    queue_message,
+    refresh_status,
+    resend_message,
+    send_message,
+)
+from django_etelecom.worker import Worker
+from shop.models import Order, Product
+from tests.backends import accepted
+from tests.test_send import in_thread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PHONE = "0912345678"
+DAYS = {"strip": 7, "delete": 90}
+
+
+@pytest.fixture(autouse=True)
+def restless(monkeypatch):
+    monkeypatch.setattr(privacy, "REST", 0)
+
+
+@pytest.fixture
+def retention(settings, askable):
+    """Set how many days messages are kept."""
+
+    def set_days(**by_category):
+        settings.ETELECOM = {**settings.ETELECOM, "RETENTION": by_category}
+
+    set_days(transactional=DAYS)
+    return set_days
+
+
+@pytest.fixture
+def make(retention, order_template):
+    """Store a message that was delivered some days ago, with an event of the provider's."""
+
+    def make(days=0, *, template=order_template, **fields):
+        at = timezone.now() - timedelta(days=days)
+        given = {
+            "template_code": template.code,
+            "account": "default",
+            "recipient": "84912345678",
+            "params": {"customer_name": "Nguyễn Văn An"},
+            "metadata": {"basket": "canary-basket"},
+            "status": "delivered",
+            "content_digest": "c" * 64,
+            "created_at": at,
+            "sent_at": at,
+            "updated_at": at,
+            **fields,
+        }
+        message = MessageLog.objects.create(template=template, **given)
+        message.events.create(source="send", status=message.status, payload="canary-payload")
+        return message
+
+    return make
+
+
+def left():
+    return set(MessageLog.objects.values_list("pk", flat=True))
+
+
+def stripped():
+    return set(MessageLog.objects.filter(recipient="").values_list("pk", flat=True))
+
+
+# --- What goes ----------------------------------------------------------------------------------
+
+
+def test_prune__strips_and_deletes_by_age(make):
+    young, old, ancient = make(6), make(8), make(91)
+
+    pruned = prune()
+
+    assert left() == {young.pk, old.pk}
+    assert stripped() == {old.pk}
+    assert pruned.deleted == Counter(transactional=1)
+    assert pruned.stripped == Counter(transactional=1)
+    assert not MessageEvent.objects.filter(message=ancient.pk).exists()
+
+
+def test_prune__without_retention_keeps_everything(make, retention):
+    retention()
+    message = make(30_000)
+
+    pruned = prune()
+
+    assert left() == {message.pk}
+    assert stripped() == set()
+    assert pruned == privacy.Pruned()
+
+
+def test_prune__keeps_categories_apart(make, retention, otp_template):
+    retention(otp={"delete": 1}, advertising={"strip": 1})
+    code, order = make(2, template=otp_template), make(2)
+
+    pruned = prune()
+
+    assert left() == {order.pk}
+    assert stripped() == set()
+    assert pruned.deleted == Counter(otp=1)
+    assert code.pk not in left()
+
+
+@pytest.mark.parametrize(
+    ("days", "kept", "empty"),
+    [
+        ({"strip": 7}, True, True),
+        ({"delete": 7}, False, False),
+        ({"strip": None, "delete": None}, True, False),
+        ({"strip": None, "delete": 9}, True, False),
+        ({}, True, False),
+    ],
+)
+def test_prune__either_may_be_left_out(make, retention, days, kept, empty):
+    retention(transactional=days)
+    make(8)
+
+    prune()
+
+    assert bool(left()) == kept
+    assert bool(stripped()) == empty
+
+
+def test_prune__days_count_from_the_last_sending(make):
+    scheduled = make(100, sent_at=timezone.now() - timedelta(days=1))
+    never_sent = make(8, sent_at=None, status="cancelled")
+
+    prune()
+
+    assert left() == {scheduled.pk, never_sent.pk}
+    assert stripped() == {never_sent.pk}
+
+
+def test_prune__later_reports_prolong_nothing(make):
+    message = make(8, updated_at=timezone.now())
+
+    prune()
+
+    assert stripped() == {message.pk}
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["accepted", "delivered", "undelivered", "rejected", "unknown", "not_sent", "cancelled"],
+)
+def test_prune__takes_what_has_ended(make, status):
+    make(8, status=status)
+
+    assert prune().stripped == Counter(transactional=1)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "queued"},
+        {"status": "sending"},
+        {"status": "accepted", "next_poll_at": timezone.now()},
+        {"status": "unknown", "next_poll_at": timezone.now()},
+        {"status": "undelivered", "next_poll_at": timezone.now()},
+        {"status": "accepted", "lease_expires_at": timezone.now()},
+    ],
+)
+@pytest.mark.parametrize("days", [8, 91])
+def test_prune__leaves_and_counts_what_has_not_ended(make, fields, days):
+    message = make(days, **fields)
+
+    pruned = prune()
+
+    assert left() == {message.pk}
+    assert stripped() == set()
+    assert (pruned.not_ended, pruned.deleted.total(), pruned.stripped.total()) == (1, 0, 0)
+
+
+def test_prune__leaves_what_a_report_has_the_worker_ask_about(make):
+    asked, over = make(8, status="accepted"), make(8, status="delivered")
+    ReportedMessage.objects.create(message=asked)
+    ReportedMessage.objects.create(message=over)
+
+    pruned = prune()
+
+    assert stripped() == {over.pk}
+    assert pruned.not_ended == 1
+
+
+def test_prune__takes_the_leftover_of_a_report_along(make):
+    ReportedMessage.objects.create(message=make(91))
+
+    prune()
+
+    assert not ReportedMessage.objects.exists()
+
+
+def test_prune__empties_the_inbox_of_reports(make):
+    fields = {"provider_message_id": "ICOMNI9", "payload": "canary"}
+    InboxReport.objects.create(created_at=timezone.now() - timedelta(hours=2), **fields)
+    young = InboxReport.objects.create(**fields)
+
+    prune()
+
+    assert InboxReport.objects.get() == young
+
+
+@pytest.fixture
+def campaign(retention, order_template, order_params):
+    """A campaign that was made eight days ago; of its three rows two could not be sent."""
+    good = {"to": PHONE, **order_params}
+    campaign = queue_campaign(order_template, [good, {"to": "canary"}, {"to": "canary"}])
+    Campaign.objects.update(created_at=timezone.now() - timedelta(days=8))
+    return campaign
+
+
+def test_prune__takes_the_rows_of_a_campaign_that_wait_to_be_mended(campaign):
+    assert prune(dry_run=True).rows == 2
+    assert CampaignRow.objects.count() == 2
+
+    assert prune(batch_size=1).rows == 2
+
+    assert not CampaignRow.objects.exists()
+    campaign.refresh_from_db()
+    assert (campaign.faulty_rows, campaign.queued_rows) == (2, 1)
+
+
+def test_prune__leaves_the_rows_of_a_young_campaign(campaign):
+    Campaign.objects.update(created_at=timezone.now() - timedelta(days=6))
+
+    assert prune().rows == 0
+    assert CampaignRow.objects.count() == 2
+
+
+def test_prune__campaign_counts_what_is_deleted(campaign):
+    Worker().run_once()
+    past = timezone.now() - timedelta(days=91)
+    MessageLog.objects.update(created_at=past, sent_at=past, next_poll_at=None)
+
+    assert prune().deleted.total() == 1
+
+    assert campaign.counts() == {"accepted": 1}
+    assert Campaign.objects.get() == campaign
+
+
+def test_strip__message_of_a_campaign_is_not_tried_again(campaign):
+    Campaign.objects.update(status="finished", finished_at=timezone.now())
+    past = timezone.now() - timedelta(days=8)
+    MessageLog.objects.update(status="not_sent", created_at=past, lease_expires_at=None)
+    assert prune().stripped.total() == 1
+
+    assert retry_campaign(campaign) == 0
+
+    assert MessageLog.objects.get().status == "not_sent"
+
+
+# --- What another row points at -----------------------------------------------------------------
+
+
+def test_prune__message_that_was_sent_again_goes_with_its_repeat(make):
+    first = make(100)
+    second = make(99, resend_of=first)
+    make(98, resend_of=second)
+
+    pruned = prune()
+
+    assert left() == set()
+    assert pruned.deleted == Counter(transactional=3)
+    assert pruned.held == 0
+
+
+def test_prune__repeat_in_another_window_holds_it_until_the_next_run(make, monkeypatch):
+    monkeypatch.setattr(privacy, "WINDOW", 1)
+    first = make(100)
+    make(99, resend_of=first)
+
+    assert prune().held == 1
+    assert left() == {first.pk}
+
+    assert prune().held == 0
+    assert left() == set()
+
+
+def test_prune__what_a_repeat_holds_is_stripped_at_least(make, retention):
+    retention(transactional={"delete": 90})
+    first = make(100)
+    second = make(10, resend_of=first)
+
+    pruned = prune()
+
+    assert left() == {first.pk, second.pk}
+    assert stripped() == {first.pk}
+    assert pruned.held == 1
+    # And not a second time.
+    assert prune().stripped.total() == 0
+
+
+def test_prune__row_of_the_site_lets_go_as_its_model_says(make):
+    product = Product.objects.create(name="Tea", price=1)
+    order = Order.objects.create(
+        product=product,
+        amount=1,
+        name="An",
+        phone=PHONE,
+        delivery_date=timezone.localdate(),
+        confirmation=make(91),
+    )
+
+    prune()
+
+    order.refresh_from_db()
+    assert order.confirmation is None
+    assert left() == set()
+
+
+# --- What stays ---------------------------------------------------------------------------------
+
+STAYS_OF_MESSAGE = {
+    *("id", "public_id", "resend_of", "template", "template_code", "account", "channels"),
+    *("requested_route", "sent_by", "status", "reason", "status_source", "channel", "error_code"),
+    *("network", "paid_messages", "attempts", "created_at", "sent_at", "updated_at", "send_at"),
+    *("expires_at", "idempotency_digest", "lease_expires_at", "next_poll_at", "campaign"),
+    "campaign_row",
+}
+STAYS_OF_EVENT = {
+    *("id", "message", "source", "status", "reason", "http_status", "channel", "error_code"),
+    "created_at",
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "goes", "stays"),
+    [
+        (MessageLog, privacy.STRIPPED_OF_MESSAGE, STAYS_OF_MESSAGE),
+        (MessageEvent, privacy.STRIPPED_OF_EVENT, STAYS_OF_EVENT),
+    ],
+)
+def test_strip__of_each_column_it_is_decided_whether_it_stays(model, goes, stays):
+    columns = {column.name for column in model._meta.concrete_fields}
+
+    assert columns == goes.keys() | stays
+    assert not goes.keys() & stays
+    assert {name for name in stays if f"`{name}`" not in privacy.__doc__} <= {"id"}
+
+
+CANARIES = ["912345678", "912 345 678", "Nguy", "DH-1024", "150000", "24/12/2026", "canary"]
+
+
+def echoing(outgoing):
+    """Answer with everything that was asked, wherever there is room for words."""
+    said = f"canary {outgoing.recipient} {json.dumps(outgoing.wire.reveal())}"
+    answer = accepted(outgoing)
+    return type(answer)(
+        outcome=answer.outcome,
+        provider_message_id=f"canary-{outgoing.recipient}",
+        provider_status=f"canary {outgoing.recipient}",
+        provider_detail=said,
+        failure_detail=said[:200],
+        http_status=200,
+        payload={"said": said},
+    )
+
+
+def test_strip__leaves_nothing_of_the_recipient_and_what_was_said(
+    retention, askable, order_template, order_params, django_user_model
+):
+    askable.answer = staticmethod(echoing)
+    user = django_user_model.objects.create_user("lan")
+    message = send_message(
+        order_template,
+        PHONE,
+        order_params,
+        idempotency_key="order-1024",
+        metadata={"canary": PHONE},
+        sent_by=user,
+    )
+    report = Report(provider_status="FAIL", status=ReportedStatus.FAIL, channel="SMS")
+    askable.status = staticmethod(
+        lambda pk: StatusResult(report=report, http_status=200, payload={"said": "canary"})
+    )
+    refresh_status(message)
+    assert all(canary in dump() for canary in CANARIES if canary != "912 345 678")
+    past = timezone.now() - timedelta(days=8)
+    MessageLog.objects.update(created_at=past, sent_at=past, next_poll_at=None)
+    before = MessageLog.objects.get()
+
+    assert prune().stripped.total() == 1
+
+    assert [canary for canary in CANARIES if canary in dump()] == []
+    after = MessageLog.objects.get()
+    for name in STAYS_OF_MESSAGE | {"content_digest"}:
+        assert getattr(after, name) == getattr(before, name)
+    assert [event.status for event in after.events.all()] == ["accepted", "undelivered"]
+
+
+def dump():
+    """Return every row of ours as text, as somebody with a copy of the database reads it."""
+    rows = [*MessageLog.objects.all(), *MessageEvent.objects.all(), *InboxReport.objects.all()]
+    return serialize("json", rows, ensure_ascii=False)
+
+
+def test_strip__late_repeat_of_the_caller_sends_nothing(
+    retention, askable, order_template, order_params
+):
+    first = send_message(order_template, PHONE, order_params, idempotency_key="order-1024")
+    past = timezone.now() - timedelta(days=8)
+    MessageLog.objects.update(created_at=past, sent_at=past, next_poll_at=None)
+    prune()
+
+    again = send_message(order_template, PHONE, order_params, idempotency_key="order-1024")
+
+    assert again == first
+    assert again.is_stripped
+    assert len(askable.sent) == 1
+    with pytest.raises(IdempotencyConflict):
+        send_message(order_template, "0987654321", order_params, idempotency_key="order-1024")
+
+
+def test_strip__hash_of_the_content_stays_only_beside_a_key(make):
+    without, with_key = make(8), make(8, idempotency_digest="k" * 64)
+
+    prune()
+
+    assert MessageLog.objects.get(pk=without.pk).content_digest == ""
+    assert MessageLog.objects.get(pk=with_key.pk).content_digest == "c" * 64
+
+
+def test_strip__message_cannot_be_sent_again_or_asked_about(make, order_params):
+    message = make(8, provider_message_id="ICOMNI1")
+    prune()
+
+    with pytest.raises(InvalidMessage, match="were erased when its retention ended"):
+        resend_message(message, to=PHONE, params=order_params)
+    with pytest.raises(InvalidMessage, match="was stripped"):
+        refresh_status(message)
+
+
+def test_strip__answer_that_comes_meanwhile_brings_nothing_back(make, askable):
+    message = make(8, status="accepted", provider_message_id="ICOMNI1")
+
+    def meanwhile(provider_message_id):
+        prune()
+        return StatusResult(http_status=200, payload={"said": "canary"})
+
+    askable.status = staticmethod(meanwhile)
+
+    refreshed = refresh_status(message)
+
+    assert refreshed.is_stripped
+    assert "canary" not in dump()
+
+
+def test_delete__answer_that_comes_meanwhile_is_told(make, askable):
+    message = make(91, status="accepted", provider_message_id="ICOMNI1")
+
+    def meanwhile(provider_message_id):
+        prune()
+        return StatusResult(http_status=200, payload={})
+
+    askable.status = staticmethod(meanwhile)
+
+    with pytest.raises(InvalidMessage, match="It was deleted when its retention ended"):
+        refresh_status(message)
+
+
+# --- How it works -------------------------------------------------------------------------------
+
+
+def test_prune__dry_run_counts_and_writes_nothing(make):
+    make(8), make(91), make(91, status="queued")
+    InboxReport.objects.create(created_at=timezone.now() - timedelta(hours=2))
+    before = dump()
+
+    pruned = prune(dry_run=True)
+
+    assert (pruned.deleted.total(), pruned.stripped.total(), pruned.not_ended) == (1, 1, 1)
+    assert dump() == before
+
+
+def test_prune__is_cut_into_batches(make):
+    for days in [8] * 5 + [91] * 5:
+        make(days)
+    seen = []
+
+    prune(
+        batch_size=2,
+        go_on=lambda pruned: not seen.append((pruned.deleted.total(), pruned.stripped.total())),
+    )
+
+    assert seen == [(2, 0), (4, 0), (5, 0), (5, 2), (5, 4), (5, 5), (5, 5)]
+
+
+def test_prune__inside_a_transaction_is_refused(make):
+    make(91)
+
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        prune()
+
+    assert MessageLog.objects.count() == 1
+
+
+def test_prune__may_be_ended_between_batches(make):
+    for _ in range(5):
+        make(91)
+
+    pruned = prune(batch_size=2, go_on=lambda pruned: False)
+
+    assert pruned.deleted.total() == 2
+    assert MessageLog.objects.count() == 3
+
+
+def statements_of(count, make, days):
+    for _ in range(count):
+        make(days)
+    with CaptureQueriesContext(connection) as statements:
+        prune()
+    return len(statements)
+
+
+@pytest.mark.parametrize("days", [8, 91])
+def test_prune__statements_do_not_grow_with_the_rows(make, days):
+    few = statements_of(2, make, days)
+
+    # Django's own collector deletes a hundred rows by one statement.
+    assert statements_of(90, make, days) == few
+
+
+def test_prune__young_messages_end_the_walk(make, monkeypatch):
+    monkeypatch.setattr(privacy, "WINDOW", 10)
+    make(8)
+    with CaptureQueriesContext(connection) as few:
+        prune(dry_run=True)
+    for _ in range(200):
+        make(1)
+
+    with CaptureQueriesContext(connection) as many:
+        prune(dry_run=True)
+
+    assert len(many) <= len(few) + 2
+
+
+def test_prune__wrong_clock_does_not_end_the_walk(make, monkeypatch):
+    monkeypatch.setattr(privacy, "WINDOW", 2)
+    ahead = make(-400)
+    old = make(8)
+
+    prune()
+
+    assert stripped() == {old.pk}
+    assert ahead.pk in left()
+
+
+def test_prune__gaps_between_keys_cost_nothing(make):
+    make(8, pk=3)
+    make(8, pk=2**40)
+
+    assert prune().stripped.total() == 2
+
+
+def test_prune__beside_another_prune_each_row_goes_once(make):
+    for _ in range(30):
+        make(91)
+        make(8)
+    totals = Counter()
+    lock = threading.Lock()
+    together = threading.Barrier(3)
+
+    def run():
+        together.wait(timeout=10)
+        pruned = prune(batch_size=3)
+        with lock:
+            totals.update(deleted=pruned.deleted.total(), stripped=pruned.stripped.total())
+
+    threads = [threading.Thread(target=lambda: in_thread(run)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+
+    # What another held at that moment was passed over.
+    prune()
+    assert MessageLog.objects.count() == 30
+    assert stripped() == left()
+    assert totals["deleted"] <= 30
+    assert totals["stripped"] <= 30
+
+
+def test_prune__beside_what_is_being_sent(make, askable, order_template, order_params):
+    for _ in range(300):
+        make(91)
+    faults = []
+
+    def send():
+        try:
+            for _ in range(10):
+                send_message(order_template, PHONE, order_params)
+                queue_message(order_template, PHONE, order_params)
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=lambda: in_thread(send)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    pruned = prune(batch_size=5)
+    for thread in threads:
+        thread.join(timeout=60)
+    Worker().run_once()
+
+    assert faults == []
+    assert pruned.deleted.total() == 300
+    assert Counter(MessageLog.objects.values_list("status", flat=True)) == Counter(accepted=60)
+    assert len(askable.sent) == 60
+
+
+@pytest.mark.skipif(
+    not connection.features.has_select_for_update_skip_locked, reason="locks the whole file"
+)
+def test_prune__passes_over_what_another_transaction_holds(make):
+    held, free = make(91), make(91)
+    holding, done = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            MessageLog.objects.select_for_update().get(pk=held.pk)
+            holding.set()
+            done.wait(timeout=30)
+
+    thread = threading.Thread(target=lambda: in_thread(hold))
+    thread.start()
+    assert holding.wait(timeout=30)
+    prune()
+    done.set()
+    thread.join(timeout=30)
+
+    assert left() == {held.pk}
+    assert free.pk not in left()
+
+
+def test_prune__what_changed_since_it_was_found_is_left(make, monkeypatch):
+    to_delete, to_strip = make(91, status="accepted"), make(8, status="accepted")
+    due = privacy._due
+
+    def found_then_changed(window, limits):
+        found = due(window, limits)
+        MessageLog.objects.update(next_poll_at=timezone.now())
+        return found
+
+    monkeypatch.setattr(privacy, "_due", found_then_changed)
+
+    pruned = prune()
+
+    assert pruned.deleted.total() == pruned.stripped.total() == 0
+    assert left() == {to_delete.pk, to_strip.pk}
+    assert stripped() == set()
+
+
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [
+        ([], "maps categories to days; the categories are advertising, otp, transactional"),
+        ({"opt": {}}, "maps categories to days"),
+        ({"otp": 7}, r"\['otp'\] maps 'strip', 'delete' or both to days"),
+        ({"otp": {"erase": 7}}, r"\['otp'\] maps 'strip', 'delete' or both"),
+        ({"otp": {"strip": -1}}, r"\['otp'\]\['strip'\] is a whole number of days, from 1"),
+        ({"otp": {"strip": 0}}, "is a whole number of days"),
+        ({"otp": {"delete": "90"}}, r"\['delete'\] is a whole number of days"),
+        ({"otp": {"delete": True}}, "is a whole number of days"),
+        ({"otp": {"delete": 1.5}}, "is a whole number of days"),
+        ({"otp": {"delete": 10**9}}, "from 1 to 36500"),
+        ({"otp": {"strip": 90, "delete": 90}}, "'strip' is less than 'delete'"),
+    ],
+)
+def test_prune__retention_that_cannot_be_used(make, settings, days, sentence):
+    settings.ETELECOM = {**settings.ETELECOM, "RETENTION": days}
+    message = make(30_000)
+
+    with pytest.raises(ImproperlyConfigured, match=sentence):
+        prune()
+
+    assert left() == {message.pk}
+    assert stripped() == set()
