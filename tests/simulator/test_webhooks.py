@@ -412,13 +412,13 @@ def test_delivery__of_something_that_is_no_http_says_why():
 @pytest.mark.parametrize(
     ("begun", "came_back"),
     [
-        (b"", (None, "no answer within 0.3 s")),
-        (b"HTTP/", (None, "no answer within 0.3 s")),
+        (b"", (None, "no answer within 1 s")),
+        (b"HTTP/", (None, "no answer within 1 s")),
         (b"HTTP/1.1 200 OK\r\nX-Slow: ", (200, "")),
     ],
 )
 def test_delivery__slow_site_is_left_in_time(monkeypatch, begun, came_back):
-    monkeypatch.setattr(webhooks, "POST_SECONDS", 0.3)
+    monkeypatch.setattr(webhooks, "POST_SECONDS", 1.0)
     with silent_site() as (url, listening), Simulator(report_seconds=0) as simulator:
         simulator.webhook_url = url
         began = time.monotonic()
@@ -427,7 +427,7 @@ def test_delivery__slow_site_is_left_in_time(monkeypatch, begun, came_back):
         with connection:
             with contextlib.suppress(OSError):
                 connection.sendall(begun)
-                while not simulator.webhooks and time.monotonic() < began + 5:
+                while not simulator.webhooks and time.monotonic() < began + 10:
                     # Each byte would begin a socket's own timeout anew.
                     connection.sendall(b"x" if begun else b"")
                     time.sleep(0.05)
@@ -435,7 +435,7 @@ def test_delivery__slow_site_is_left_in_time(monkeypatch, begun, came_back):
 
     [delivery] = simulator.webhooks
     assert (delivery.http_status, delivery.error) == came_back
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(
