@@ -1033,6 +1033,7 @@ def test_sender__gives_back_what_has_not_begun(queued, askable):
     assert statuses() == {"accepted": 4, "queued": 1}
     left = MessageLog.objects.get(status="queued")
     assert (left.attempts, left.sent_at, left.lease_expires_at) == (0, None, left.expires_at)
+    answer(askable, accepted)
     assert work() == Tally(sent=1)
 
 
