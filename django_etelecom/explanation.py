@@ -82,6 +82,11 @@ def _where(message: MessageLog, events: Sequence[MessageEvent]) -> str:
 def _queued(message: MessageLog) -> str:
     if message.send_at is None:
         return _("It waits to be sent.")
+    campaign = message.campaign
+    if campaign is not None and campaign.status != campaign.Status.RUNNING:
+        return _("It waits: its campaign is %(status)s.") % {
+            "status": campaign.get_status_display()
+        }
     if message.account in pace.paused_accounts():
         return _("It waits: account “%(account)s” is paused.") % {"account": message.account}
     if message.send_at <= timezone.now():

@@ -11,7 +11,7 @@ from django_etelecom import events, pace
 from django_etelecom.client.codes import ZNS_ERRORS, ErrorGroup
 from django_etelecom.events import Evidence
 from django_etelecom.explanation import ADVICE_BY_GROUP, WORDS_OF_GROUP, Step, explain
-from django_etelecom.models import MessageEvent, MessageLog
+from django_etelecom.models import Campaign, MessageEvent, MessageLog
 from django_etelecom.models.messages import Reason, Source, Status
 from django_etelecom.services import send_message
 
@@ -74,6 +74,22 @@ def test_queued__of_a_paused_account(message):
     told = in_state(message, status="queued", send_at=timezone.now())
 
     assert told.where == "It waits: account “default” is paused."
+
+
+@pytest.mark.parametrize(
+    ("status", "where"),
+    [
+        ("running", "It is sent as soon as a worker gets to it."),
+        ("paused", "It waits: its campaign is paused."),
+        ("checking", "It waits: its campaign is to be confirmed."),
+    ],
+)
+def test_queued__of_a_campaign(message, status, where):
+    campaign = Campaign.objects.create(template=message.template, status=status)
+
+    told = in_state(message, status="queued", send_at=timezone.now(), campaign=campaign)
+
+    assert told.where == where
 
 
 def test_accepted__due_now(message):
