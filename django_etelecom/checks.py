@@ -93,7 +93,7 @@ def _check_account(alias: str) -> list[CheckMessage]:
         )
     fault = fault_of_pycurl() if issubclass(backend, BulkBackend) else ""
     if fault:
-        found.append(Error(f"BACKEND of account '{alias}' {fault}", id="etelecom.E016"))
+        found.append(Error(f"BACKEND of account '{alias}' {fault}", id="etelecom.E017"))
     try:
         check_url(account.base_url)
     except ValueError as error:

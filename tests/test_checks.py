@@ -1,5 +1,7 @@
 """System checks: one test for each id."""
 
+import sys
+
 import pytest
 from django.core import checks
 from django.core.management import call_command
@@ -107,6 +109,17 @@ def test_checks__settings(settings, value, expected):
 
 WITHOUT_HINT = {"etelecom.E003", *(f"etelecom.E{number:03}" for number in range(7, 17))}
 """Their sentences say what would be right."""
+
+
+def test_checks__bulk_backend_without_pycurl(settings, monkeypatch):
+    settings.ETELECOM = etelecom(BACKEND="django_etelecom.backends.bulk.BulkBackend")
+    assert ids() == []
+
+    monkeypatch.setitem(sys.modules, "pycurl", None)
+
+    [message] = run()
+    assert message.id == "etelecom.E017"
+    assert "pip install 'django-etelecom[bulk]'" in message.msg
 
 
 def test_checks__local_times(settings):

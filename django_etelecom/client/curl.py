@@ -156,6 +156,7 @@ class _Loop:
         self._is_asleep = False
         self._kept = _Kept()
         self._idle: list[_Handle] = []
+        self._beginning: _Flight | None = None
         self._flying: dict[pycurl.Curl, _Handle] = {}
         self._selector = selectors.DefaultSelector()
         self._alarm, self._bell = socket.socketpair()
@@ -228,9 +229,11 @@ class _Loop:
                 if flight is None:
                     self._is_ending = True
                     continue
+                self._beginning = flight
                 handle = self._idle.pop() if self._idle else _Handle(self._options, self._kept)
-                self._flying[handle.curl] = handle
                 handle.begin(flight)
+                self._flying[handle.curl] = handle
+                self._beginning = None
                 self._multi.add_handle(handle.curl)
 
     def _land(self) -> None:
@@ -246,18 +249,21 @@ class _Loop:
                     # Where it has just been, which libcurl forgets with the next line.
                     port, number = map(curl.getinfo, (pycurl.LOCAL_PORT, pycurl.ACTIVESOCKET))
                     self._kept.note(port, number)
+                answer = handle.answer(code)
                 self._multi.remove_handle(curl)
                 if handle.begins_again():
                     self._multi.add_handle(curl)
                     continue
+                # Not before there is an answer: who is in here is told if anything fails.
                 del self._flying[curl]
-                answer = handle.answer(code)
                 self._idle.append(handle)
                 handle.end()(answer)
 
     def _fail(self, detail: str) -> None:
         for handle in self._flying.values():
             handle.end()(NoAnswer(Failure.INTERNAL_ERROR, True, detail))
+        if self._beginning is not None:
+            self._beginning.answered(NoAnswer(Failure.INTERNAL_ERROR, False, detail))
 
     def _stop(self) -> None:
         with self._taking:

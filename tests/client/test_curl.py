@@ -1,0 +1,130 @@
+"""What the transport over libcurl does beyond the contract of all transports."""
+
+import os
+import threading
+
+from django_etelecom.client import curl as curl_module
+from django_etelecom.client.codes import Failure
+from django_etelecom.client.opaque import Opaque
+from django_etelecom.client.transport import NoAnswer, Response
+from tests.client.fault_server import Peer, serve_well
+
+
+def post(transport, url, body=b"{}"):
+    return transport.post(url, Opaque(body))
+
+
+def test_close__what_is_in_flight_has_its_answer(curl, serve):
+    read, may_answer = threading.Event(), threading.Event()
+    came = []
+    landed = threading.Event()
+
+    def behave(peer: Peer) -> None:
+        peer.wait_for_bytes()
+        read.set()
+        may_answer.wait(5)
+        serve_well(peer)
+
+    def answered(answer):
+        came.append(answer)
+        landed.set()
+
+    server = serve(behave)
+    curl.start(server.url, Opaque(b"{}"), answered)
+    assert read.wait(5)
+    curl.close()
+    may_answer.set()
+
+    assert landed.wait(5)
+    assert isinstance(came[0], Response)
+
+
+def test_close__is_no_end(curl, serve):
+    server = serve(serve_well)
+    curl.close()
+    for _ in range(2):
+        assert isinstance(post(curl, server.url), Response)
+        curl.close()
+    assert server.accepted == 2
+
+
+def fail(*_):
+    raise MemoryError
+
+
+def test_loop__that_fails_before_a_request_sent_nothing(curl, serve, monkeypatch):
+    server = serve(serve_well)
+    with monkeypatch.context() as failing:
+        failing.setattr(curl_module._Handle, "begin", fail)
+        result = post(curl, server.url)
+    assert isinstance(result, NoAnswer)
+    assert (result.failure, result.sent) == (Failure.INTERNAL_ERROR, False)
+    assert result.detail == "MemoryError"
+
+    assert isinstance(post(curl, server.url), Response)
+
+
+def test_loop__that_fails_leaves_the_outcome_open_of_what_flies(curl, serve, monkeypatch):
+    server = serve(serve_well)
+    with monkeypatch.context() as failing:
+        failing.setattr(curl_module._Handle, "answer", fail)
+        result = post(curl, server.url)
+    assert isinstance(result, NoAnswer)
+    assert (result.failure, result.sent) == (Failure.INTERNAL_ERROR, True)
+
+    assert isinstance(post(curl, server.url), Response)
+    assert len(server.requests) == 2
+
+
+def test_loop__that_ends_tells_what_it_has_not_begun(curl):
+    loop = curl._loop_of_this_process()
+    ended = threading.Event()
+    stop = loop._stop
+    came = []
+
+    def stop_late():
+        loop._inbox.put(curl_module._Flight("http://127.0.0.1:1/", Opaque(b""), came.append))
+        stop()
+        ended.set()
+
+    loop._stop = stop_late
+    loop.end()
+
+    assert ended.wait(5)
+    assert [(one.failure, one.sent) for one in came] == [(Failure.INTERNAL_ERROR, False)]
+    assert not loop.take(curl_module._Flight("http://127.0.0.1:1/", Opaque(b""), came.append))
+
+
+def test_post__error_of_ours_leaves_the_outcome_open(curl, monkeypatch):
+    monkeypatch.setattr(curl, "start", fail)
+    result = post(curl, "http://127.0.0.1:1/")
+    assert (result.failure, result.sent) == (Failure.INTERNAL_ERROR, True)
+    assert result.interrupt is None
+
+
+def test_connection__that_libcurl_has_closed_is_no_fresh_one():
+    kept = curl_module._Kept()
+    ours, theirs = os.pipe()
+    os.close(theirs)
+    kept.note(1, ours)
+    os.close(ours)
+    assert kept.is_stale(1)
+    kept.note(2, -1)
+    assert not kept.is_stale(2)
+    kept.close()
+
+
+def test_connection__only_so_many_are_known(monkeypatch):
+    monkeypatch.setattr(curl_module, "MAX_KEPT", 2)
+    kept = curl_module._Kept()
+    for port in (1, 2, 3):
+        kept.note(port, port)
+    assert list(kept._by_port) == [2, 3]
+    kept.close()
+
+
+def test_url__may_change_from_post_to_post(curl, serve):
+    servers = [serve(serve_well), serve(serve_well)]
+    for server in (*servers, *servers):
+        assert isinstance(post(curl, server.url), Response)
+    assert [len(server.requests) for server in servers] == [2, 2]
