@@ -54,6 +54,11 @@ class Flight:
     starts_at: float
     """By the monotonic clock."""
 
+    @property
+    def account(self) -> str:
+        """The alias of the account that it is sent by."""
+        return self.backend.account.alias
+
 
 def _send(flight: Flight, outgoing: Outgoing) -> SendResult:
     return flight.backend.send_message(outgoing)
@@ -71,12 +76,11 @@ class Sender:
         self._carriers: dict[BaseBackend, Carrier[Flight]] = {}
         self._threads = Threads(_send, concurrency, self._land)
         self._answered: queue.SimpleQueue[tuple[Flight, SendResult]] = queue.SimpleQueue()
-        # Reentrant: a carrier may land a message while it starts it.
+        # Of accounts that their provider has just refused: what had not begun, and their aliases.
+        self._stopped: queue.SimpleQueue[Flight] = queue.SimpleQueue()
+        self._refused: set[str] = set()
+        # Between a refusal and a beginning; reentrant, for a carrier may land what it starts.
         self._beginning = threading.RLock()
-        self._refused: set[BaseBackend] = set()
-        """Of which no message begins until the answer that says so is judged."""
-        self._halted: queue.SimpleQueue[Flight] = queue.SimpleQueue()
-        """What was kept from beginning by that."""
         self._waiting: list[Flight] = []
         self._flying: dict[int, Flight] = {}
         self._in_the_air: set[int] = set()
@@ -135,6 +139,8 @@ class Sender:
         taken = 0
         self.is_held_back = False
         for alias in settings.account_aliases:
+            if alias in self._refused:
+                continue
             room = self.concurrency + self._ahead - len(self._flying)
             if room > 0:
                 taken += self._take_on(alias, room, among)
@@ -175,13 +181,14 @@ class Sender:
 
     def _start(self) -> None:
         """Start the messages whose slot has come."""
-        if not self._waiting:
-            return
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._waiting.append(self._stopped.get_nowait())
         now = time.monotonic()
         waiting, self._waiting = self._waiting, []
         for flight in waiting:
             with self._beginning:
-                if flight.starts_at <= now and flight.backend not in self._refused:
+                if flight.starts_at <= now and flight.account not in self._refused:
                     self._in_the_air.add(flight.message.pk)
                     self._carrier(flight.backend).start(flight, flight.outgoing)
                 else:
@@ -200,11 +207,11 @@ class Sender:
         """Take what came of a message, in the thread of its carrier."""
         result = delivery.attempt(send, flight.outgoing, flight.backend)
         if pace.is_refused(result):
-            # At once: before the answer is judged others would begin.
+            # At once, for those behind it would begin before the account is paused.
             with self._beginning:
-                self._refused.add(flight.backend)
-                for halted in self._carriers[flight.backend].take_back():
-                    self._halted.put(halted)
+                self._refused.add(flight.account)
+                for one in self._carrier(flight.backend).take_back():
+                    self._stopped.put(one)
         self._answered.put((flight, result))
         self._in_the_air.discard(flight.message.pk)
 
@@ -217,18 +224,16 @@ class Sender:
         ready = [flight for carrier in self._all_carriers() for flight in carrier.take_back()]
         with contextlib.suppress(queue.Empty):
             while True:
-                ready.append(self._halted.get_nowait())
+                ready.append(self._stopped.get_nowait())
         waiting, self._waiting = [*ready, *self._waiting], []
         given_back = []
         for flight in waiting:
-            if account is None or flight.backend.account.alias == account.alias:
+            if account is None or flight.account == account.alias:
                 given_back.append(flight.message.pk)
                 del self._flying[flight.message.pk]
                 self._in_the_air.discard(flight.message.pk)
             else:
                 self._waiting.append(flight)
-        if account is not None:
-            self._refused -= {one for one in self._refused if one.account.alias == account.alias}
         self._start()
         if given_back:
             lifecycle.give_back(given_back)
@@ -279,8 +284,12 @@ class Sender:
             return
         if is_well:
             self._well_since[account.alias] = now
-        if pace.judge(account, results):
-            self._give_back(account)
+        try:
+            if pace.judge(account, results):
+                self._give_back(account)
+        finally:
+            if any(map(pace.is_refused, results)):
+                self._refused.discard(account.alias)
 
     def record(self) -> int:
         """Record the answers that were taken in; return how many."""

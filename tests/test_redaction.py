@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import pickle
 import string
 from urllib.parse import quote, quote_plus
 
@@ -15,6 +16,7 @@ from django_etelecom.redaction import (
     _WIRE_WORDS,
     MASK,
     MAX_PAYLOAD,
+    Secrets,
     clean_text,
     mask_text,
     redact,
@@ -33,6 +35,18 @@ def redacted(payload, *secrets):
 
 def test_redact__nothing_is_blank():
     assert redact(None, [OTP]) == ""
+
+
+def test_secrets__are_masked_as_those_they_stand_for_and_show_nothing():
+    secrets = Secrets(["canary-password"]) + ["937415"]
+
+    assert (
+        redact({"a": "937415", "b": "CANARY-password"}, secrets)
+        == f'{{"a": "{MASK}", "b": "{MASK}"}}'
+    )
+    assert "canary" not in f"{secrets!r} {secrets}"
+    with pytest.raises(TypeError, match="not to be pickled"):
+        pickle.dumps(secrets)
 
 
 def test_redact__structure_without_secrets_comes_out_as_it_came():

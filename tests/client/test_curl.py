@@ -95,6 +95,15 @@ def test_loop__that_ends_tells_what_it_has_not_begun(curl):
     assert not loop.take(curl_module._Flight("http://127.0.0.1:1/", Opaque(b""), came.append))
 
 
+def test_loop__that_ends_meanwhile_is_followed_by_another(curl, serve, monkeypatch):
+    take = curl_module._Loop.take
+    ended = iter([False])
+    monkeypatch.setattr(
+        curl_module._Loop, "take", lambda loop, flight: next(ended, True) and take(loop, flight)
+    )
+    assert isinstance(post(curl, serve(serve_well).url), Response)
+
+
 def test_post__error_of_ours_leaves_the_outcome_open(curl, monkeypatch):
     monkeypatch.setattr(curl, "start", fail)
     result = post(curl, "http://127.0.0.1:1/")
