@@ -35,7 +35,11 @@ DEFAULT_CONCURRENCY = 32
 
 AHEAD = 0.25
 """Of the concurrency: messages claimed before their turn at least, so that no request waits for a
-claim. Where answers come quickly, as many as came since the last one, up to the concurrency."""
+claim. Where answers come quickly or many at once, as many as came since the last one, up to the
+concurrency."""
+
+AHEAD_KEPT = 0.9
+"""Of what was claimed ahead, from one claim to the next: bursts of answers come back."""
 
 GATHER = 0.005
 """Seconds that answers are gathered in, so that many are recorded at once."""
@@ -267,8 +271,8 @@ class Sender:
                 ends_at = ends_at or time.monotonic() + GATHER
                 wait = max(0.0, ends_at - time.monotonic()) if len(self._landed) < few else 0.0
         came = self._landed[before:]
-        least = math.ceil(self.concurrency * AHEAD)
-        self._ahead = min(max(least, len(came)), self.concurrency)
+        least = math.ceil(self.concurrency * AHEAD), math.ceil(self._ahead * AHEAD_KEPT)
+        self._ahead = min(max(*least, len(came)), self.concurrency)
         for flight, _result in came:
             del self._flying[flight.message.pk]
         return came

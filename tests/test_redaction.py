@@ -38,7 +38,7 @@ def test_redact__nothing_is_blank():
 
 
 def test_secrets__are_masked_as_those_they_stand_for_and_show_nothing():
-    secrets = Secrets(["canary-password"]) + ["937415"]
+    secrets = Secrets(["canary-password"]).__add__(["937415"])
 
     assert (
         redact({"a": "937415", "b": "CANARY-password"}, secrets)
