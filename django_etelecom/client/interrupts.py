@@ -4,8 +4,6 @@ from collections.abc import Callable
 from http.client import HTTPException
 from typing import TypeVar
 
-from urllib3.exceptions import HTTPError
-
 from .opaque import bare
 
 T = TypeVar("T")
@@ -18,7 +16,7 @@ def comes_from_outside(error: BaseException) -> bool:
     """
     if not isinstance(error, Exception):
         return True
-    ours = isinstance(error, OSError | ValueError | HTTPException | HTTPError)
+    ours = isinstance(error, OSError | ValueError | HTTPException)
     return not ours and type(error).__module__ != "builtins"
 
 
