@@ -10,6 +10,7 @@ import math
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -189,14 +190,19 @@ class Sender:
             while True:
                 self._waiting.append(self._stopped.get_nowait())
         now = time.monotonic()
-        waiting, self._waiting = self._waiting, []
-        for flight in waiting:
-            with self._beginning:
-                if flight.starts_at <= now and flight.account not in self._refused:
-                    self._in_the_air.add(flight.message.pk)
-                    self._carrier(flight.backend).start(flight, flight.outgoing)
-                else:
-                    self._waiting.append(flight)
+        # Each at most once, whatever its carrier raises.
+        looked_at, self._waiting = deque(self._waiting), []
+        try:
+            while looked_at:
+                flight = looked_at.popleft()
+                with self._beginning:
+                    if flight.starts_at > now or flight.account in self._refused:
+                        self._waiting.append(flight)
+                    else:
+                        self._in_the_air.add(flight.message.pk)
+                        self._carrier(flight.backend).start(flight, flight.outgoing)
+        finally:
+            self._waiting += looked_at
 
     def _carrier(self, backend: BaseBackend) -> Carrier[Flight]:
         if backend not in self._carriers:

@@ -1168,6 +1168,21 @@ def test_pause__that_cannot_be_written_keeps_the_message(
     assert "Account 'default' could not be paused" in caplog.text
 
 
+def test_sender__takes_on_nothing_of_an_account_that_was_just_refused(queued, askable):
+    for number in range(3):
+        queued(f"09123456{number:02}")
+    answer(askable, refusing(Refusal.CREDENTIALS))
+
+    with Sender(1) as one:
+        assert one.take_on() == 2
+        # The answer comes from another thread, and is not looked at yet.
+        while not one._answered.qsize():
+            time.sleep(0.01)
+        assert one.take_on() == 0
+
+    assert statuses() == {"rejected": 1, "queued": 2}
+
+
 def test_sender__leaving_the_block_records_what_is_in_flight(queued, askable):
     queued()
 

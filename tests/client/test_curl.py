@@ -3,6 +3,8 @@
 import os
 import threading
 
+import pycurl
+
 from django_etelecom.client import curl as curl_module
 from django_etelecom.client.codes import Failure
 from django_etelecom.client.opaque import Opaque
@@ -83,6 +85,7 @@ def test_loop__that_ends_tells_what_it_has_not_begun(curl):
     came = []
 
     def stop_late():
+        loop.end()
         loop._inbox.put(curl_module._Flight("http://127.0.0.1:1/", Opaque(b""), came.append))
         stop()
         ended.set()
@@ -120,6 +123,14 @@ def test_connection__that_libcurl_has_closed_is_no_fresh_one():
     assert kept.is_stale(1)
     kept.note(2, -1)
     assert not kept.is_stale(2)
+    kept.close()
+
+
+def test_timeout__before_the_name_is_known_is_the_resolvers():
+    kept = curl_module._Kept()
+    handle = curl_module._Handle({}, kept)
+    assert handle._failure_before(pycurl.E_OPERATION_TIMEDOUT, 0) is Failure.NAME_RESOLUTION
+    handle.curl.close()
     kept.close()
 
 
