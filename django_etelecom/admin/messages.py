@@ -19,7 +19,7 @@ from .. import phone
 from ..conf import settings
 from ..exceptions import InvalidMessage
 from ..explanation import Step, explain, network_name
-from ..models import MessageLog
+from ..models import Campaign, MessageLog
 from ..models.routes import channel_names
 from ..transactions import non_atomic
 from .accounts import paused_accounts
@@ -42,6 +42,24 @@ class AccountFilter(admin.SimpleListFilter):
         return queryset.filter(account=self.value()) if self.value() else queryset
 
 
+class CampaignFilter(admin.SimpleListFilter):
+    """By the campaign whose page led here; others are found on the list of campaigns."""
+
+    title = _("campaign")
+    parameter_name = "campaign__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        chosen = self.value()
+        if not chosen:
+            return []
+        campaign = Campaign.objects.filter(pk=int(chosen)).first()
+        return [(chosen, str(campaign or chosen))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.value()
+        return queryset.filter(campaign=int(chosen)) if chosen else queryset
+
+
 @admin.register(MessageLog)
 class MessageLogAdmin(AskableLists):
     list_display = [
@@ -52,7 +70,14 @@ class MessageLogAdmin(AskableLists):
         "sent_by",
         "provider_message_id",
     ]
-    list_filter = ["status", "created_at", "template__category", "template", AccountFilter]
+    list_filter = [
+        "status",
+        CampaignFilter,
+        "created_at",
+        "template__category",
+        "template",
+        AccountFilter,
+    ]
     list_select_related = ["sent_by"]
     # What the search box looks in; `get_search_results` says how.
     search_fields = ["recipient", "provider_message_id", "public_id"]
@@ -91,6 +116,7 @@ class MessageLogAdmin(AskableLists):
             {
                 "fields": [
                     ("account", "channels_in_words", "requested_route", "attempts"),
+                    ("campaign", "campaign_row"),
                     ("sent_by", "resend_of", "resends_in_words"),
                     ("created_at", "send_at", "sent_at", "updated_at", "expires_at"),
                     ("public_id", "metadata_in_words"),
