@@ -14,6 +14,7 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.urls import path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -92,11 +93,15 @@ class AccountStateAdmin(AskableLists):
             messages.success(request, _("Account “%(account)s” goes on.") % told)
         else:
             messages.info(request, _("Account “%(account)s” was not paused any more.") % told)
+        return HttpResponseRedirect(self._page_with_the_banner(request))
+
+    def _page_with_the_banner(self, request: HttpRequest) -> str:
+        came_from = request.POST.get("next", "")
+        if url_has_allowed_host_and_scheme(came_from, request.get_host(), request.is_secure()):
+            return came_from
         sees_messages = request.user.has_perm("etelecom.view_messagelog")
         shown = "messagelog" if sees_messages else "accountstate"
-        return HttpResponseRedirect(
-            reverse(f"admin:etelecom_{shown}_changelist", current_app=self.admin_site.name)
-        )
+        return reverse(f"admin:etelecom_{shown}_changelist", current_app=self.admin_site.name)
 
     @admin.display(description=gettext_lazy("works"), boolean=True)
     def works(self, state: AccountState) -> bool:

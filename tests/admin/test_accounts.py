@@ -42,6 +42,7 @@ def test_banner__says_why_and_lets_it_go_on(admin_client, state, page):
     assert "Account “default” is paused: its queued messages wait." in shown
     assert "The account has no messages left." in shown
     assert f'action="{resume_url(state)}"' in shown
+    assert f'name="next" value="{page}"' in shown
 
     response = admin_client.post(resume_url(state), follow=True)
 
@@ -91,6 +92,19 @@ def test_resume__goes_back_to_where_this_person_may_look(staff, state):
     response = client.post(resume_url(state), follow=True)
 
     assert response.redirect_chain == [(ACCOUNTS, 302)]
+
+
+@pytest.mark.parametrize(
+    ("came_from", "goes_to"),
+    [
+        ("/admin/etelecom/campaign/7/change/?x=1", "/admin/etelecom/campaign/7/change/?x=1"),
+        ("https://example.org/", LIST),
+        ("//example.org/", LIST),
+        ("javascript:alert(1)", LIST),
+    ],
+)
+def test_resume__goes_back_to_the_page_of_the_banner(admin_client, state, came_from, goes_to):
+    assert admin_client.post(resume_url(state), {"next": came_from}).url == goes_to
 
 
 def test_account__cannot_be_changed_by_hand(admin_client, state):
