@@ -1,8 +1,15 @@
-"""The admin: templates, routes, the messages that were sent, and sending one by hand."""
+"""The admin: templates, routes, messages and campaigns, and sending them by hand."""
 
 from .accounts import AccountStateAdmin
+from .campaigns import CampaignAdmin
 from .messages import MessageLogAdmin
 from .routes import RouteRuleAdmin
 from .templates import MessageTemplateAdmin
 
-__all__ = ["AccountStateAdmin", "MessageLogAdmin", "MessageTemplateAdmin", "RouteRuleAdmin"]
+__all__ = [
+    "AccountStateAdmin",
+    "CampaignAdmin",
+    "MessageLogAdmin",
+    "MessageTemplateAdmin",
+    "RouteRuleAdmin",
+]

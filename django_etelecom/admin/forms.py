@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.contrib.admin.helpers import AdminForm
 from django.core.exceptions import ImproperlyConfigured
 from django.forms.utils import pretty_name
 from django.utils.text import capfirst
@@ -154,6 +155,11 @@ def message_arguments(typed: dict[str, str]) -> dict[str, Any]:
 
 def unusable_settings(error: ImproperlyConfigured) -> str:
     return _("This site's settings do not allow it to be sent: %(error)s") % {"error": error}
+
+
+def admin_form(form: Any, fieldsets: Any) -> AdminForm:
+    """Return the form as the admin's own template of a fieldset takes it."""
+    return AdminForm(form, fieldsets, {})
 
 
 def label(name: str) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from ..models import MessageLog
+from ..models import Campaign, MessageLog
 from ..schema import Wire
 
 
-def status_badge(message: MessageLog) -> SafeString:
+def status_badge(message: MessageLog | Campaign) -> SafeString:
     """Return the status in words, with a class that gives it a colour."""
     return format_html(
         '<span class="etelecom-badge etelecom-{}">{}</span>',

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import AdminForm
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -42,6 +41,7 @@ from .forms import (
     PREFIX,
     MessageForm,
     TemplateChoiceForm,
+    admin_form,
     label,
     message_arguments,
     unusable_settings,
@@ -285,7 +285,7 @@ class SendMessageView(View):
         return self._page(
             "choose",
             _("Send a message"),
-            adminform=_admin_form(choice, [(None, {"fields": ["template"]})]),
+            adminform=admin_form(choice, [(None, {"fields": ["template"]})]),
             errors=choice.errors,
             notice=notice,
         )
@@ -303,7 +303,7 @@ class SendMessageView(View):
             template=code,
             text=plan.text
             and filled_text(plan.text, {name: f"{{{name}}}" for name in plan.schema.names}),
-            adminform=_admin_form(form, form.fieldsets),
+            adminform=admin_form(form, form.fieldsets),
             errors=form.errors,
             notice=notice,
         )
@@ -348,11 +348,6 @@ def _typed_of(message: MessageLog, plan: TemplatePlan) -> dict[str, str]:
             kept[PREFIX + parameter.name] = "-".join(reversed(day.groups()))
     to = phone.display(message.recipient)
     return {**kept, "to": to, "route": message.requested_route}
-
-
-def _admin_form(form: Any, fieldsets: Any) -> AdminForm:
-    """Return the form as the admin's own template of a fieldset takes it."""
-    return AdminForm(form, fieldsets, {})
 
 
 def _shown(plan: TemplatePlan, check: MessageCheck) -> str:
