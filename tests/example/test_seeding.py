@@ -3,9 +3,10 @@
 import pytest
 
 from django_etelecom.models import MessageTemplate, RouteRule
-from django_etelecom.services import check_message
+from django_etelecom.services import begin_upload, check_message, choose_columns, load_parts
 from shop import seeding
 from shop.models import Product
+from tests.example.conftest import ROOT
 
 
 def test_seed__twice_adds_nothing_and_changes_nothing(shop):
@@ -35,6 +36,19 @@ def test_seed__every_template_can_be_sent_by_its_examples(shop, etelecom_outbox,
 
     assert check.channels
     assert "{" not in check.text
+
+
+def test_sheet__shows_what_an_upload_tells(shop):
+    with (ROOT / "example_project" / "campaign.csv").open("rb") as file:
+        campaign = begin_upload("promotion", file, "campaign.csv")
+    assert campaign.status == "matching"
+    assert "last_day" not in campaign.columns
+
+    choose_columns(campaign, {**campaign.columns, "last_day": "Ngày cuối"})
+
+    assert load_parts(campaign, patience=60)
+    campaign.refresh_from_db()
+    assert (campaign.queued_rows, campaign.faulty_rows, campaign.repeated_rows) == (7, 2, 1)
 
 
 def test_staff_login__gets_a_new_password_each_time(client, db):
