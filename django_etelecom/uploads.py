@@ -93,12 +93,19 @@ def begin_upload(
         raise
     matched = match_columns(sheet.columns, [NUMBER, *mold.template.schema.names])
     ready = not _unmatched(mold, matched)
-    _of(campaign).update(
-        sheet_columns=list(sheet.columns),
-        columns=matched,
-        status=Campaign.Status.LOADING if ready else Campaign.Status.MATCHING,
-        lease_expires_at=None,
+    kept = (
+        _of(campaign)
+        .filter(status=Campaign.Status.LOADING)
+        .update(
+            sheet_columns=list(sheet.columns),
+            columns=matched,
+            status=Campaign.Status.LOADING if ready else Campaign.Status.MATCHING,
+            lease_expires_at=None,
+        )
     )
+    if not kept:
+        # Somebody has cancelled it while it was read.
+        CampaignPart.objects.using(Campaign.database()).filter(campaign=campaign).delete()
     return fresh(campaign)
 
 

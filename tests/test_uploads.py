@@ -154,6 +154,23 @@ def test_upload__bad_input_writes_nothing(upload, options):
     assert not Campaign.objects.exists()
 
 
+def test_upload__that_is_cancelled_while_it_is_read_stays_so(upload, monkeypatch):
+    keep = uploads._keep
+
+    def cancelled_meanwhile(campaign, part):
+        cancel_campaign(Campaign.objects.get())
+        keep(campaign, part)
+
+    monkeypatch.setattr(uploads, "_keep", cancelled_meanwhile)
+
+    campaign = upload()
+
+    assert campaign.status == "cancelled"
+    assert not CampaignPart.objects.exists()
+    work()
+    assert not MessageLog.objects.exists()
+
+
 # --- Columns ------------------------------------------------------------------------------------
 
 
