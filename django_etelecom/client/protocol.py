@@ -150,45 +150,32 @@ def decipher_send(status: int, headers: Mapping[str, str], body: bytes) -> SendR
             payload=answer.payload,
         )
     if answer.fields is None:
-        return _not_understood(status, answer.payload, answer.fault)
+        return _not_understood(why=answer.fault, http_status=status, payload=answer.payload)
     return _answer(answer.fields)
 
 
 def _answer(payload: dict[str, Any]) -> SendResult:
     fields = folded(payload)
     if fields is None:
-        return _not_understood(200, payload, CONTRADICTION)
+        return _not_understood(why=CONTRADICTION, http_status=200, payload=payload)
+    words: dict[str, Any] = {
+        "http_status": 200,
+        "payload": payload,
+        "provider_status": scalar(fields.get("status"))[:MAX_STATUS],
+        "provider_detail": scalar(fields.get("code"))[:MAX_DETAIL],
+    }
     code = _status(fields.get("status"))
     if code == ACCEPTED_STATUS:
-        result = SendResult(
-            outcome=Outcome.ACCEPTED,
-            provider_message_id=message_id(fields.get("idomnimess")),
-            http_status=200,
-            payload=payload,
-        )
-    elif code in REFUSAL_BY_STATUS:
-        result = SendResult(
-            outcome=Outcome.REJECTED,
-            refusal=REFUSAL_BY_STATUS[code],
-            http_status=200,
-            payload=payload,
-        )
-    else:
-        result = _not_understood(200, payload, "the status is not in the provider's table")
-    return dataclasses.replace(
-        result,
-        provider_status=scalar(fields.get("status"))[:MAX_STATUS],
-        provider_detail=scalar(fields.get("code"))[:MAX_DETAIL],
-    )
+        told_id = message_id(fields.get("idomnimess"))
+        return SendResult(outcome=Outcome.ACCEPTED, provider_message_id=told_id, **words)
+    if code in REFUSAL_BY_STATUS:
+        return SendResult(outcome=Outcome.REJECTED, refusal=REFUSAL_BY_STATUS[code], **words)
+    return _not_understood(why="the status is not in the provider's table", **words)
 
 
-def _not_understood(status: int, payload: object, why: str) -> SendResult:
+def _not_understood(*, why: str, **words: Any) -> SendResult:
     return SendResult(
-        outcome=Outcome.UNKNOWN,
-        failure=Failure.BAD_ANSWER,
-        failure_detail=why,
-        http_status=status,
-        payload=payload,
+        outcome=Outcome.UNKNOWN, failure=Failure.BAD_ANSWER, failure_detail=why, **words
     )
 
 
