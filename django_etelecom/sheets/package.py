@@ -1,50 +1,51 @@
-"""The zip and XML of a workbook, read piece by piece and bounded, whatever they declare.
+"""The package of a workbook, as much of it as openpyxl may have at once.
 
-No library of workbooks is used: they hold every text of the file in memory, hide a formula that
-has no result behind an empty cell, and count up to whatever row number a file claims to have.
+openpyxl believes what a file says of itself: it reads most parts whole, keeps what it has parsed up
+to the end of a row or of a shared text, and counts up to whatever row a file names.
 """
 
-import posixpath
-import re
-import struct
+import io
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import IO, TypeAlias, TypeVar
-from urllib.parse import unquote
+from typing import IO, Any
 from xml.parsers import expat
 
 from django.utils.translation import gettext as _
+from openpyxl.utils import column_index_from_string
+from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from .records import UnreadableSheet
 
+MEGABYTE = 1_048_576
 MAX_ENTRIES = 2_000
-MAX_DIRECTORY = 1_048_576
-"""Bytes of the zip's list of entries, which is read whole."""
+MAX_UNPACKED = 384 * MEGABYTE
+"""Bytes of all parts together. A million rows of six columns are some 360 MiB."""
 
-MAX_UNPACKED = 384 * 1_048_576
-"""Bytes that the parts unpack to, together. A million rows of six columns are some 360 MiB."""
+MAX_TEXTS = 64 * MEGABYTE
+"""Bytes of the texts that cells share, which openpyxl keeps in memory."""
+
+MAX_KEPT = 2 * MEGABYTE
+"""Bytes of XML that are kept parsed at once, which takes up to a hundred times as many."""
+
+MAX_BETWEEN = 256
+"""Bytes between two rows that do not count as kept."""
 
 MAX_RATIO = 250
 """How much larger a part unpacks. Sheets reach some 20; what deflate can reach is 1,032."""
 
-SMALL = 10 * 1_048_576
+SMALL = 10 * MEGABYTE
 """Bytes below which the ratio is not looked at: rows that are all the same pack well."""
 
-MAX_TAG = 1_048_576
-"""Bytes of one tag or comment, which the parser has to keep until it ends."""
-
-MAX_DEPTH = 64
-MAX_NAMES = 5_000
-"""Names of elements and attributes; the format has some hundreds."""
+LAST_ROW = 1_048_576
+"""Of a sheet; something of each row stays in memory, and of as many texts."""
 
 BLOCK = 65_536
-"""Bytes that are unpacked at once."""
+MAX_WAITING = 10_000
+"""Rows whose formulas were met and not yet asked for: openpyxl reads far fewer at once."""
 
-_PACKINGS = frozenset([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-
-Start: TypeAlias = Callable[[Mapping[str, str]], None]
-End: TypeAlias = Callable[[], None]
+_DIRECTORY_ENTRY = b"PK\x01\x02"
+ROW = f"{SHEET_MAIN_NS}}}row"
+TEXT = f"{SHEET_MAIN_NS}}}si"
+_CELL, _FORMULA, _VALUE = (f"{SHEET_MAIN_NS}}}{name}" for name in "cfv")
 
 
 def damaged() -> UnreadableSheet:
@@ -62,185 +63,153 @@ def bomb() -> UnreadableSheet:
     )
 
 
-# What zipfile raises on bytes that are no zip, by reading its source and by feeding it any bytes.
-_READ_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    NotImplementedError,
-    OSError,
-    ValueError,
-)
+class Package(zipfile.ZipFile):
+    """The parts of a workbook. Whatever openpyxl reads of them is looked at first.
 
-
-class Package:
-    """The parts of a workbook, by name."""
+    A size that a part declares is not relied upon: zipfile gives no more of the part, and yet
+    unpacks all there is where it is asked for the whole. Here it is asked for pieces.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         """Read the list of the parts.
 
         Raises:
-            UnreadableSheet: it is not a zip, is damaged, or has too many parts.
+            UnreadableSheet: there are too many, or they are too large.
+            zipfile.BadZipFile, and what else `zipfile` raises on damage.
         """
-        try:
-            self._zip = zipfile.ZipFile(_Careful(file))
-        except _READ_ERRORS:
-            raise damaged() from None
-        entries = self._zip.infolist()
-        if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > MAX_UNPACKED:
+        file.seek(0)
+        # The list is read whole. That other bytes look like an entry now and then does not matter.
+        blocks = iter(lambda: file.read(BLOCK), b"")
+        if sum(block.count(_DIRECTORY_ENTRY) for block in blocks) > MAX_ENTRIES:
             raise bomb()
-        # The format compares names without regard to case.
-        self._entries = {entry.filename.casefold(): entry for entry in entries}
+        super().__init__(file)
+        self.opened: set[str] = set()
+        """Names of the parts that were, since it was last emptied; none is opened twice."""
 
-    def __contains__(self, name: str) -> bool:
-        return name.casefold() in self._entries
+        self.item = ROW
+        """The element of which openpyxl keeps next to nothing once it has parsed it."""
 
-    def blocks(self, name: str, *, at_most: int = MAX_UNPACKED) -> Iterator[bytes]:
-        """Unpack a part piece by piece, never more of it than the zip declares for it.
+        self.outline = _Outline(self.item)
+        """Of the part that was opened last."""
 
-        Raises:
-            UnreadableSheet: it is not there, is damaged, or declares to be too large.
-        """
-        entry = self._entries.get(name.casefold())
-        if entry is None or entry.flag_bits & 1 or entry.compress_type not in _PACKINGS:
+        if sum(entry.file_size for entry in self.infolist()) > MAX_UNPACKED:
+            raise bomb()
+
+    def open(self, name: Any, *args: Any, **options: Any) -> Any:
+        entry = self.getinfo(name)
+        # A part may be listed many times over, and openpyxl looks through it each time.
+        if entry.filename in self.opened:
             raise damaged()
-        if entry.file_size > at_most or (
-            entry.file_size > SMALL and entry.file_size > MAX_RATIO * entry.compress_size
-        ):
+        self.opened.add(entry.filename)
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # The others cannot be unpacked in pieces.
+            raise damaged()
+        is_packed_too_well = entry.file_size > max(SMALL, MAX_RATIO * entry.compress_size)
+        if is_packed_too_well or (self.item == TEXT and entry.file_size > MAX_TEXTS):
             raise bomb()
-        try:
-            # A part that unpacks to more than it declares is cut there, and fails its checksum.
-            with self._zip.open(entry) as part:
-                while block := part.read(BLOCK):
-                    yield block
-        except _READ_ERRORS:
-            raise damaged() from None
-
-    def related(self, name: str) -> dict[str, tuple[str, str]]:
-        """Return the parts that a part, or the package where it is "", refers to.
-
-        Keys are the identifiers by which it does; values are the last word of what the part is
-        and its name.
-        """
-        folder, base = posixpath.split(name)
-        found: dict[str, tuple[str, str]] = {}
-
-        def relationship(attributes: Mapping[str, str]) -> None:
-            if attributes.get("TargetMode") != "External":
-                target = unquote(attributes.get("Target", ""))
-                path = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
-                kind = attributes.get("Type", "").rpartition("/")[2]
-                found[attributes.get("Id", "")] = (kind, path)
-
-        relations = posixpath.join(folder, "_rels", f"{base}.rels")
-        if relations in self:
-            parse(self.blocks(relations, at_most=SMALL), {"Relationship": relationship})
-        return found
+        self.outline = _Outline(self.item)
+        return _Part(super().open(entry, *args, **options), self.outline)
 
 
-class _Careful:
-    """A file that refuses to give the list of a zip's entries where it is too long to hold."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.seek = file.seek
-        self.tell = file.tell
-
-    def seekable(self) -> bool:
-        return True
+class _Part(io.RawIOBase):
+    def __init__(self, unpacking: IO[bytes], outline: "_Outline") -> None:
+        self._unpacking, self._outline = unpacking, outline
 
     def read(self, size: int = -1) -> bytes:
-        if size > MAX_DIRECTORY:
-            raise zipfile.BadZipFile
-        return self._file.read(size)
+        block = self._unpacking.read(MAX_KEPT + 1 if size < 0 else size)
+        if size < 0 and len(block) > MAX_KEPT:
+            raise bomb()
+        self._outline.feed(block)
+        return block
+
+    def close(self) -> None:
+        self._unpacking.close()
+        super().close()
 
 
-def feed(
-    blocks: Iterator[bytes],
-    starts: Mapping[str, Start],
-    ends: Mapping[str, End] | None = None,
-    text: Callable[[str], None] | None = None,
-) -> Iterator[None]:
-    """Parse XML block by block, stopping after each.
+class _Outline:
+    """Follows the XML of a part a piece ahead of openpyxl."""
 
-    `starts` and `ends` are what is called for which element, by its name without prefix.
+    def __init__(self, item: str) -> None:
+        self.formulas: dict[int, set[int]] = {}
+        """Columns of the cells with a formula and no result, by row, both from 1. openpyxl gives
+        the same for such a cell as for an empty one."""
 
-    Raises:
-        UnreadableSheet: it is not well-formed, has a document type (and with it entities), or
-            needs more memory than a workbook's XML does.
-    """
-    names: dict[str, str] = {}
-    parser = expat.ParserCreate("utf-8", intern=names)
-    parser.buffer_text = True
-    on_starts: Mapping[str, Start] = _ByName(starts, _ignore_start)
-    on_ends: Mapping[str, End] = _ByName(ends or {}, _ignore_end)
-    depth = 0
+        self._item = item
+        self._items = self._fed = self._finished = self._unfinished_from = 0
+        self._row = 0
+        self._reference, self._cells_after_it = "A", 0
+        self._formula_counts = self._has_formula = self._has_result = False
+        self._parser = expat.ParserCreate(namespace_separator="}")
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.StartDoctypeDeclHandler = _refuse_document_type
 
-    def on_start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > MAX_DEPTH:
+    def feed(self, block: bytes) -> None:
+        try:
+            self._parser.Parse(block, False)
+        except expat.ExpatError:
+            # A picture, or damage at which openpyxl's parser, which is the same, stops as well.
+            return
+        if len(self.formulas) > MAX_WAITING:
+            # The sheet is only measured.
+            self.formulas.clear()
+        self._fed += len(block)
+        if self._fed - self._finished > MAX_KEPT or self._items > LAST_ROW:
+            raise bomb()
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == _CELL:
+            if reference := attributes.get("r"):
+                self._reference, self._cells_after_it = reference, 0
+            else:
+                self._cells_after_it += 1
+            self._has_formula = self._has_result = False
+            # A formula may well have an empty text for its result.
+            self._formula_counts = attributes.get("t") != "str"
+        elif name == _FORMULA:
+            self._has_formula = self._formula_counts
+        elif name == _VALUE and self._has_formula:
+            self._parser.CharacterDataHandler = self._see_result
+        elif name == self._item:
+            self._items += 1
+            self._unfinished_from = self._parser.CurrentByteIndex
+            if name == ROW:
+                self._begin_row(attributes.get("r"))
+
+    def _end(self, name: str) -> None:
+        if name == _CELL and self._has_formula and not self._has_result:
+            letters = self._reference.rstrip("0123456789")
+            before = column_index_from_string(letters) if letters else 0
+            self.formulas.setdefault(self._row, set()).add(before + self._cells_after_it)
+        elif name == _VALUE:
+            self._parser.CharacterDataHandler = None
+        elif name == self._item:
+            self._finish(MAX_UNPACKED)
+            self._parser.StartElementHandler = self._start_after_item
+
+    def _start_after_item(self, name: str, attributes: dict[str, str]) -> None:
+        # Its last tag, and white space.
+        self._finish(MAX_BETWEEN)
+        self._parser.StartElementHandler = self._start
+        self._start(name, attributes)
+
+    def _finish(self, at_most: int) -> None:
+        # From the mark to here, and the mark moves along: an item within another counts once.
+        index = self._parser.CurrentByteIndex
+        self._finished += min(index - self._unfinished_from, at_most)
+        self._unfinished_from = index
+
+    def _see_result(self, _text: str) -> None:
+        self._has_result = True
+
+    def _begin_row(self, number: str | None) -> None:
+        # openpyxl makes an empty row of each that is left out, and leaves out what goes back.
+        row = self._row + 1 if number is None else int(number)
+        if not self._row < row <= LAST_ROW:
             raise damaged()
-        on_starts[name](attributes)
-
-    def on_end(name: str) -> None:
-        nonlocal depth
-        depth -= 1
-        on_ends[name]()
-
-    parser.StartElementHandler = on_start
-    parser.EndElementHandler = on_end
-    parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = _refuse_document_type
-    fed = 0
-    try:
-        for block in blocks:
-            parser.Parse(block, False)
-            fed += len(block)
-            # What is not yet closed is kept by the parser, and read again with each block.
-            if fed - parser.CurrentByteIndex > MAX_TAG or len(names) > MAX_NAMES:
-                raise damaged()
-            yield
-        parser.Parse(b"", True)
-    except expat.ExpatError:
-        raise damaged() from None
-    yield
-
-
-def parse(
-    blocks: Iterator[bytes],
-    starts: Mapping[str, Start],
-    ends: Mapping[str, End] | None = None,
-) -> None:
-    """Parse XML to its end, as `feed` does."""
-    for _fed in feed(blocks, starts, ends):
-        pass
-
-
-Called = TypeVar("Called")
-
-
-class _ByName(dict[str, Called]):
-    """What is called for an element by its whole name, looked up by its last part at first."""
-
-    def __init__(self, by_last_part: Mapping[str, Called], ignored: Called) -> None:
-        super().__init__()
-        self._by_last_part = by_last_part
-        self._ignored = ignored
-
-    def __missing__(self, name: str) -> Called:
-        called = self._by_last_part.get(name.rpartition(":")[2], self._ignored)
-        self[name] = called
-        return called
-
-
-def _ignore_start(_attributes: Mapping[str, str]) -> None:
-    return
-
-
-def _ignore_end() -> None:
-    return
+        self._row = row
+        self._reference, self._cells_after_it = "", 0
 
 
 def _refuse_document_type(*_declared: object) -> None:
@@ -250,17 +219,3 @@ def _refuse_document_type(*_declared: object) -> None:
             "It is not read."
         )
     )
-
-
-def unescaped(text: str) -> str:
-    """Return text with the characters that the format writes as `_x000D_`."""
-    return _ESCAPED.sub(_character, text) if "_x" in text else text
-
-
-_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
-
-
-def _character(match: re.Match[str]) -> str:
-    character = chr(int(match[1], 16))
-    # Half a character cannot be stored anywhere, and NUL not in every database.
-    return match[0] if character == "\0" or "\ud800" <= character <= "\udfff" else character

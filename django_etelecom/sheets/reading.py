@@ -13,7 +13,6 @@ from ..phone import normalize
 from .delimited import DelimitedReader
 from .mending import mend_number
 from .records import MAX_CELL, MAX_COLUMNS, Reader, Record, UnreadableSheet
-from .workbook import WorkbookReader
 from .writing import as_typed
 
 MAX_BYTES = 50 * 1_048_576
@@ -165,9 +164,31 @@ def open_sheet(file: IO[bytes], name: str, *, max_bytes: int = MAX_BYTES) -> She
     file.seek(0)
     beginning = file.read(1024)
     if beginning.startswith(_ZIP):
-        return Sheet(WorkbookReader(file))
+        return Sheet(_workbook(file))
     _refuse_other_files(beginning, name)
     return Sheet(DelimitedReader(file))
+
+
+def _workbook(file: IO[bytes]) -> Reader:
+    try:
+        # Local: they are an extra.
+        import defusedxml  # noqa: F401
+        import openpyxl
+
+        from .workbook import WorkbookReader
+    except ImportError:
+        is_safe = False
+    else:
+        # False where OPENPYXL_DEFUSEDXML in the environment says so.
+        is_safe = openpyxl.DEFUSEDXML
+    if not is_safe:
+        raise UnreadableSheet(
+            _(
+                "XLSX cannot be read on this site, which would have to install "
+                "django-etelecom[xlsx]. Save the sheet as CSV UTF-8."
+            )
+        )
+    return WorkbookReader(file)
 
 
 def _refuse_other_files(beginning: bytes, name: str) -> None:

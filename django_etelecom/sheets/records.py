@@ -43,7 +43,7 @@ class Reader(Protocol):
     """Whether a short record is whole: a workbook does not store what is empty."""
 
     def records(self) -> Iterator[Record]:
-        """Read the file from its beginning, blank lines included.
+        """Read the file from its beginning. Blank lines may be left out.
 
         Raises:
             UnreadableSheet: the file is not of this kind, or is damaged or too large.

@@ -17,6 +17,14 @@ WORKBOOK = (
     f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>'
     '<sheet name="Khách" sheetId="1" r:id="rId1"/></sheets></workbook>'
 )
+FORMAT = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+TYPES = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="xml" ContentType="application/xml"/>'
+    f'<Override PartName="/xl/workbook.xml" ContentType="{FORMAT}.sheet.main+xml"/>'
+    f'<Override PartName="/xl/sharedStrings.xml" ContentType="{FORMAT}.sharedStrings+xml"/>'
+    "</Types>"
+)
 RELATED_TO_PACKAGE = (
     f'<Relationships xmlns="{RELATIONS}">'
     f'<Relationship Id="rId1" Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
@@ -78,9 +86,10 @@ def strings_xml(*texts):
 def package_of(rows=HEADINGS + ONE_ROW, *, packing=zipfile.ZIP_DEFLATED, **parts):
     """Return an XLSX file made by hand; a part given as None is left out.
 
-    Parts are `relations`, `workbook`, `related`, `sheet`, `strings`, `styles`.
+    Parts are `types`, `relations`, `workbook`, `related`, `sheet`, `strings`, `styles`.
     """
     names = {
+        "types": "[Content_Types].xml",
         "relations": "_rels/.rels",
         "workbook": "xl/workbook.xml",
         "related": "xl/_rels/workbook.xml.rels",
@@ -89,6 +98,7 @@ def package_of(rows=HEADINGS + ONE_ROW, *, packing=zipfile.ZIP_DEFLATED, **parts
         "styles": "xl/styles.xml",
     }
     contents = {
+        "types": TYPES,
         "relations": RELATED_TO_PACKAGE,
         "workbook": WORKBOOK,
         "related": RELATED_TO_WORKBOOK,
@@ -110,11 +120,13 @@ def zip_of(contents, *, packing=zipfile.ZIP_DEFLATED):
     return file.getvalue()
 
 
-def declaring(content, name, size):
+def declaring(content, name, size, *, checksum=None):
     """Return the zip with another unpacked size of one entry in its directory."""
     changed = bytearray(content)
     at = content.rindex(b"PK\x01\x02", 0, content.rindex(name.encode()))
     struct.pack_into("<L", changed, at + 24, size)
+    if checksum is not None:
+        struct.pack_into("<L", changed, at + 16, checksum)
     return bytes(changed)
 
 

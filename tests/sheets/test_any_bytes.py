@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from datetime import date, time
 
 import hypothesis
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from django_etelecom.sheets import UnreadableSheet, match_columns, open_sheet
 
-from .files import HEADINGS, package_of, sheet_xml, strings_xml
+from .files import HEADINGS, package_of, sheet_xml, strings_xml, workbook_of, zip_of
 
 STORED = package_of(
     HEADINGS
@@ -19,6 +20,14 @@ STORED = package_of(
     packing=zipfile.ZIP_STORED,
 )
 PACKED = package_of()
+WRITTEN = workbook_of(
+    ["to", "name", "day", "sum"],
+    ["0912345678", "An", date(2026, 11, 25), "=1+1"],
+    [912345679, None, time(8, 5), True],
+    formats={"A3": "0000000000"},
+)
+with zipfile.ZipFile(io.BytesIO(WRITTEN)) as package:
+    PARTS = {name: package.read(name) for name in package.namelist()}
 
 
 def read(content):
@@ -55,6 +64,34 @@ def test_any_damage__to_a_workbook_is_rows_or_a_sentence(content, changes):
         damaged[at % len(damaged)] = byte
 
     read(bytes(damaged))
+
+
+def test_workbooks_that_are_damaged_here_are_sound():
+    for content in (STORED, PACKED, WRITTEN):
+        assert list(open_sheet(io.BytesIO(content), "upload").rows())
+
+
+@hypothesis.settings(deadline=None)
+@given(
+    st.sampled_from(sorted(PARTS)),
+    st.lists(
+        st.tuples(
+            st.integers(0, 10_000),
+            st.integers(0, 12),
+            st.binary(max_size=3)
+            | st.sampled_from([b"<row/>", b"<c/>", b"<v>", b"</v>", b' r="A9"', b"-1", b"<f/>"]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_any_damage__inside_a_part_is_rows_or_a_sentence(part, changes):
+    damaged = bytearray(PARTS[part])
+    for at, length, put in changes:
+        at %= len(damaged) + 1
+        damaged[at : at + length] = put
+
+    read(zip_of({**PARTS, part: bytes(damaged)}, packing=zipfile.ZIP_STORED))
 
 
 @given(st.sampled_from([STORED, PACKED]), st.integers(0, len(STORED)))

@@ -1,6 +1,7 @@
 """Which files are opened, which are refused, and with which sentence."""
 
 import io
+import sys
 import zipfile
 
 import pytest
@@ -148,11 +149,28 @@ def test_rows__sentences_are_in_the_readers_language():
     assert row.faults
 
 
-def test_rows__temporary_files_are_closed_with_the_sheet():
-    # A file that is left open would warn, and warnings are errors here.
-    rows = open_sheet(io.BytesIO(package_of()), "a.xlsx").rows()
+@pytest.mark.parametrize("missing", ["openpyxl", "defusedxml"])
+def test_open__workbook_without_the_extra(monkeypatch, missing):
+    monkeypatch.setitem(sys.modules, missing, None)
 
-    assert next(rows).number == 2
+    assert "django-etelecom[xlsx]" in refusal_of(package_of(), "list.xlsx")
+    assert len(rows_of(CSV)) == 1
+
+
+def test_open__workbook_where_defusedxml_is_switched_off(monkeypatch):
+    monkeypatch.setattr("openpyxl.DEFUSEDXML", False)
+
+    assert "django-etelecom[xlsx]" in refusal_of(package_of(), "list.xlsx")
+
+
+def test_open__memory_that_runs_out_is_no_fault_of_the_file(monkeypatch):
+    def run_out(*_asked_for):
+        raise MemoryError
+
+    monkeypatch.setattr("django_etelecom.sheets.workbook.shown", run_out)
+
+    with pytest.raises(MemoryError):
+        rows_of(package_of(), "list.xlsx")
 
 
 def test_open__damaged_zip_in_the_middle():
