@@ -171,23 +171,15 @@ def open_sheet(file: IO[bytes], name: str, *, max_bytes: int = MAX_BYTES) -> She
 
 def _workbook(file: IO[bytes]) -> Reader:
     try:
-        # Local: they are an extra.
-        import defusedxml  # noqa: F401
-        import openpyxl
-
+        # Here: its import needs what the extra installs.
         from .workbook import WorkbookReader
     except ImportError:
-        is_safe = False
-    else:
-        # False where OPENPYXL_DEFUSEDXML in the environment says so.
-        is_safe = openpyxl.DEFUSEDXML
-    if not is_safe:
         raise UnreadableSheet(
             _(
                 "XLSX cannot be read on this site, which would have to install "
                 "django-etelecom[xlsx]. Save the sheet as CSV UTF-8."
             )
-        )
+        ) from None
     return WorkbookReader(file)
 
 

@@ -149,18 +149,14 @@ def test_rows__sentences_are_in_the_readers_language():
     assert row.faults
 
 
-@pytest.mark.parametrize("missing", ["openpyxl", "defusedxml"])
-def test_open__workbook_without_the_extra(monkeypatch, missing):
-    monkeypatch.setitem(sys.modules, missing, None)
+def test_open__workbook_without_the_extra(monkeypatch):
+    for name in [*sys.modules]:
+        if name.startswith(("openpyxl", "django_etelecom.sheets.workbook")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
 
     assert "django-etelecom[xlsx]" in refusal_of(package_of(), "list.xlsx")
     assert len(rows_of(CSV)) == 1
-
-
-def test_open__workbook_where_defusedxml_is_switched_off(monkeypatch):
-    monkeypatch.setattr("openpyxl.DEFUSEDXML", False)
-
-    assert "django-etelecom[xlsx]" in refusal_of(package_of(), "list.xlsx")
 
 
 def test_open__memory_that_runs_out_is_no_fault_of_the_file(monkeypatch):
