@@ -229,8 +229,8 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--count", type=int, default=600, help="reports a round and side")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--count", type=int, default=3000, help="reports a round and side")
     options = parser.parse_args()
     set_up()
 

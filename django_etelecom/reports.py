@@ -175,21 +175,21 @@ def _of_answer(result: StatusResult, message: MessageLog, account: Account) -> E
         failure_detail=clean_text(mask_text(result.failure_detail, secrets.reveal()), 255),
         payload=redact(result.payload, secrets.reveal()),
     )
-    return evidence if report is None else _with_report(evidence, report)
+    return evidence if report is None else dataclasses.replace(evidence, **_told(report))
 
 
-def _with_report(evidence: Evidence, report: Report) -> Evidence:
+def _told(report: Report) -> dict[str, Any]:
+    """Return what a report says, as fields of evidence."""
     paid = report.paid_messages
-    return dataclasses.replace(
-        evidence,
-        status=STATUS_BY_WORD.get(report.status) if report.status else None,
-        provider_message_id=report.provider_message_id,
-        provider_status=clean_text(report.provider_status, 50),
-        channel=clean_text(report.channel, 50),
-        error_code=clean_text(report.error_code, 50),
-        network=clean_text(report.network, 20),
-        paid_messages=paid if paid is not None and 0 <= paid <= LARGEST_NUMBER else None,
-    )
+    return {
+        "status": STATUS_BY_WORD.get(report.status) if report.status else None,
+        "provider_message_id": report.provider_message_id,
+        "provider_status": clean_text(report.provider_status, 50),
+        "channel": clean_text(report.channel, 50),
+        "error_code": clean_text(report.error_code, 50),
+        "network": clean_text(report.network, 20),
+        "paid_messages": paid if paid is not None and 0 <= paid <= LARGEST_NUMBER else None,
+    }
 
 
 def refresh_many(messages: Iterable[MessageLog], *, patience: float) -> int:
@@ -260,9 +260,7 @@ def keep(report: Report) -> bool:
         more reports than an honest provider sends; the status query finds what it said.
     """
     payload = redact(report.payload, ())
-    return _keep(
-        _with_report(Evidence(source=Source.WEBHOOK, status=None, payload=payload), report)
-    )
+    return _keep(Evidence(source=Source.WEBHOOK, payload=payload, **_told(report)))
 
 
 def _messages_of(provider_message_id: str) -> list[MessageLog]:
