@@ -182,8 +182,15 @@ def retry_campaign(campaign: Campaign) -> int:
         raise InvalidMessage(
             {"campaign": [_("Its messages had secret parameters, which were not kept.")]}
         )
+    # Before: what is queued again is to have its time.
+    underway = [Campaign.Status.RUNNING, Campaign.Status.PAUSED]
+    _campaign(now).filter(status__in=underway).update(expires_at=_worth_it_until(now))
+    # Only what was not sent by now: what comes to it meanwhile would be retried for ever.
+    not_sent = MessageLog.objects.using(Campaign.database()).filter(
+        campaign=now, status=Status.NOT_SENT, updated_at__lt=timezone.now()
+    )
     retried = 0
-    while batch := _requeue_batch(now):
+    while batch := _requeue_batch(now, not_sent):
         retried += batch
     if progress(now).under_way:
         # Also what a process that died in the middle had queued again.
@@ -192,12 +199,9 @@ def retry_campaign(campaign: Campaign) -> int:
     return retried
 
 
-def _requeue_batch(campaign: Campaign) -> int:
-    rows = MessageLog.objects.using(Campaign.database()).filter(
-        campaign=campaign, status=Status.NOT_SENT
-    )
+def _requeue_batch(campaign: Campaign, not_sent: QuerySet[MessageLog]) -> int:
     # What was stripped has no recipient any more.
-    rows = rows.exclude(recipient="")
+    rows = not_sent.exclude(recipient="")
     pks = list(rows.values_list("pk", flat=True)[: lifecycle.SWEEP_BATCH])
     if not pks:
         return 0
@@ -282,30 +286,36 @@ def upkeep() -> int:
 
 
 def _start(campaign: Campaign, before: str) -> bool:
-    now = timezone.now()
-    worth_it = settings.expires_after(campaign.template.category)
-    expires_at: Any = DatabaseNow(after=worth_it)
-    is_due = campaign.send_at is None or campaign.send_at <= now
-    if campaign.send_at is not None and not is_due:
-        expires_at = campaign.send_at + worth_it
     started = (
         _campaign(campaign)
         .filter(status=before)
         .update(
             status=Campaign.Status.RUNNING,
-            started_at=now,
+            started_at=timezone.now(),
             finished_at=None,
             lease_expires_at=None,
-            expires_at=expires_at,
+            expires_at=_worth_it_until(campaign),
         )
     )
     if started:
         _log(campaign, Campaign.Status.RUNNING)
-        if is_due:
+        if not _is_for_later(campaign):
             transaction.on_commit(
                 lambda: _hand_on(campaign), using=Campaign.database(), robust=True
             )
     return bool(started)
+
+
+def _is_for_later(campaign: Campaign) -> bool:
+    return campaign.send_at is not None and campaign.send_at > timezone.now()
+
+
+def _worth_it_until(campaign: Campaign) -> Any:
+    """Return when what is left of it is not worth sending any more."""
+    worth_it = settings.expires_after(campaign.template.category)
+    if campaign.send_at is not None and _is_for_later(campaign):
+        return campaign.send_at + worth_it
+    return DatabaseNow(after=worth_it)
 
 
 def _hand_on(campaign: Campaign) -> None:

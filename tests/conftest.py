@@ -15,6 +15,11 @@ collect_ignore = (
 )
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two for each core: many tests wait for a timeout, a process or a broker."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture
 def default_route(db):
     return RouteRule.objects.create(name="ZNS, then SMS", channels=["1", "3"], is_default=True)

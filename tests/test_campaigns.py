@@ -25,6 +25,7 @@ from django_etelecom.models import (
     MessageEvent,
     MessageLog,
 )
+from django_etelecom.models.messages import Reason, Status
 from django_etelecom.sealing import SealBroken
 from django_etelecom.sender import Sender, send_now
 from django_etelecom.services import (
@@ -692,12 +693,33 @@ def test_retry__goes_on_where_a_process_died_over_it(loaded, askable):
     campaign = start_campaign(loaded(2))
     Campaign.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     work()
-    assert campaigns._requeue_batch(campaign) == 2
+    assert campaigns._requeue_batch(campaign, MessageLog.objects.filter(status="not_sent")) == 2
 
     assert retry_campaign(campaign) == 0
 
     work()
     assert campaign.counts() == {"accepted": 2}
+
+
+def test_retry__ends_where_what_it_queues_is_not_sent_again_at_once(loaded, askable, monkeypatch):
+    monkeypatch.setattr(lifecycle, "SWEEP_BATCH", 1)
+    campaign = start_campaign(loaded(2))
+    pause_campaign(campaign)
+    campaigns._end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED)
+    Campaign.objects.update(expires_at=timezone.now())
+    requeue = campaigns._requeue_batch
+
+    def and_expired(*args):
+        moved = requeue(*args)
+        campaigns._end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED)
+        return moved
+
+    monkeypatch.setattr(campaigns, "_requeue_batch", and_expired)
+
+    assert retry_campaign(campaign) == 2
+
+    assert campaign.counts() == {"not_sent": 2}
+    assert campaign.expires_at > timezone.now() + timedelta(hours=23)
 
 
 def test_retry__campaign_that_was_not_started_or_has_secrets_is_refused(
