@@ -20,6 +20,7 @@ from django_etelecom.exceptions import InvalidMessage
 from django_etelecom.loading import Row, values_of
 from django_etelecom.models import (
     Campaign,
+    CampaignPart,
     CampaignRow,
     CampaignTally,
     MessageEvent,
@@ -432,6 +433,36 @@ def test_pause__between_the_look_and_the_claim_is_obeyed(loaded, askable, monkey
     assert lifecycle.claim_due(etelecom_settings.account("default"), 9) == []
 
 
+def meanwhile(monkeypatch, status):
+    """Let another process move the campaign between the look at it and the next UPDATE of it."""
+    moving = campaigns._campaign
+
+    def late(campaign):
+        monkeypatch.setattr(campaigns, "_campaign", moving)
+        Campaign.objects.update(status=status)
+        return moving(campaign)
+
+    monkeypatch.setattr(campaigns, "_campaign", late)
+
+
+def test_pause__that_another_was_quicker_at_changes_nothing(loaded, monkeypatch):
+    campaign = start_campaign(loaded(1))
+    meanwhile(monkeypatch, "paused")
+
+    assert pause_campaign(campaign).ran_for == timedelta(0)
+
+
+def test_finish__leaves_what_another_has_moved_meanwhile(loaded, askable, monkeypatch):
+    campaign = start_campaign(loaded(1))
+    cancel_message(campaign.messages.get())
+    meanwhile(monkeypatch, "paused")
+
+    assert campaigns.upkeep() == 0
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.finished_at) == ("paused", None)
+
+
 def test_pause__campaign_that_waits_to_be_confirmed_stays_so(loaded):
     assert pause_campaign(loaded()).status == "checking"
 
@@ -487,6 +518,15 @@ def test_lanes__messages_of_no_campaign_go_first(loaded, askable, otp_template):
     [first] = lifecycle.claim_due(etelecom_settings.account("default"), 1)
 
     assert first.template_code == "login_otp"
+
+
+def test_lanes__what_is_due_is_counted_no_further_than_there_is_room(loaded, askable, otp_template):
+    start_campaign(loaded(2))
+    for _ in range(2):
+        queue_message(otp_template, number(9), {"otp": "483920"})
+    account = etelecom_settings.account("default")
+
+    assert [lifecycle.count_due(account, limit) for limit in (1, 2, 3, 9)] == [1, 2, 3, 4]
 
 
 def test_lanes__several_campaigns_run_side_by_side(loaded, askable):
@@ -589,6 +629,18 @@ def test_counts__are_melted_down(loaded, askable, monkeypatch):
 
     assert campaign.counts() == {"accepted": 3, "delivered": 2, "unknown": 1}
     assert campaign.tallies.count() == 3
+
+
+def test_counts__many_are_melted_by_and_by(loaded, monkeypatch):
+    monkeypatch.setattr(campaigns, "MELT_AT", 3)
+    monkeypatch.setattr(campaigns, "MELT_AT_ONCE", 2)
+    campaign = loaded(1)
+    for _ in range(5):
+        CampaignTally.objects.create(campaign=campaign, status="accepted", number=1)
+
+    campaigns._melt_tallies()
+
+    assert [one.number for one in campaign.tallies.all()] == [5]
 
 
 def test_counts__two_workers_melt_them_once(loaded, monkeypatch):
@@ -882,6 +934,7 @@ def test_names__of_rows_and_tallies(loaded):
     assert str(Campaign(name="November")) == "November"
     assert str(CampaignTally(status="accepted", number=2)) == "accepted +2"
     assert str(CampaignRow(number=7)) == "7"
+    assert str(CampaignPart(pk=8)) == "8"
     assert json.dumps(campaign.counts()) == "{}"
 
 

@@ -136,12 +136,15 @@ def test_upload__unreadable_file_leaves_nothing(askable, otp_template, content):
 def test_upload__file_that_breaks_after_its_first_part_leaves_nothing(
     askable, otp_template, monkeypatch
 ):
-    monkeypatch.setattr(uploads, "PART", 1)
-    content = b"to,otp\n0912345678,483920\n0912345679,\xff\n"
+    kept = []
+    keep = uploads._keep
+    monkeypatch.setattr(uploads, "_keep", lambda *args: kept.append(keep(*args)))
+    content = b"to,otp\n" + b"0912345678,483920\n" * 20_000 + b"0912345679,\xff\n"
 
     with pytest.raises(UnreadableSheet):
         begin_upload(otp_template, io.BytesIO(content), "x.csv")
 
+    assert kept
     assert not Campaign.objects.exists()
     assert not CampaignPart.objects.exists()
 
@@ -240,6 +243,15 @@ def test_load__goes_on_where_patience_ended(upload, monkeypatch):
 
     campaign.refresh_from_db()
     assert (campaign.status, campaign.queued_rows) == ("checking", 3)
+
+
+def test_load__file_that_is_still_read_is_left_alone(askable, order_template):
+    campaign, _mold = campaigns.draw_up(order_template)
+
+    work()
+
+    campaign.refresh_from_db()
+    assert campaign.status == "loading"
 
 
 def test_load__is_one_process_s_work_at_a_time(upload):

@@ -189,15 +189,13 @@ class CampaignRow(models.Model):
         return str(self.number)
 
 
-def tally(campaign_id: int | None, moves: Mapping[tuple[str, str], int]) -> None:
+def tally(campaign_id: int, moves: Mapping[tuple[str, str], int]) -> None:
     """Count messages of a campaign that have moved. Belongs into the transaction that moves them.
 
     Args:
-        campaign_id: of the campaign; None: there is nothing to count.
+        campaign_id: of the campaign.
         moves: how many have moved from one status to another.
     """
-    if campaign_id is None:
-        return
     numbers: Counter[str] = Counter()
     for (before, after), number in moves.items():
         numbers[before] -= number
