@@ -777,6 +777,18 @@ def heard():
         signals.BY_STATUS[name].disconnect(receive, sender=MessageLog)
 
 
+def test_signals__tell_of_a_report_that_is_believed(sent, believing, heard, caplog):
+    caplog.set_level(logging.INFO, "django_etelecom")
+    message = sent()
+    heard.clear()
+
+    told(message, "success", channel="SMS")
+    told(message, "success", channel="SMS")
+
+    assert heard == [("delivered", "delivered", "webhook", False)]
+    assert caplog.text.count("is delivered") == 1
+
+
 def test_signals__tell_each_move_once_after_the_commit(sent, askable, heard):
     message = sent()
     due(message)
