@@ -15,6 +15,7 @@ collect_ignore = (
 )
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two for each core: many tests wait for a timeout, a process or a broker."""
     return 2 * (os.cpu_count() or 1)
