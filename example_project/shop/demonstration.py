@@ -105,6 +105,7 @@ class Demonstration:
         self._write("In each line: time, source, status, reason, the provider's own words.")
         for answer in ANSWERS:
             self._answer(answer)
+        self._account_goes_on()
         self._one_time_code()
         self._bad_input()
         self._same_key_twice()
@@ -119,6 +120,13 @@ class Demonstration:
             self._show(message)
             self._expect("the status", message.status, answer.status)
             self._expect("the reason", message.reason, answer.reason)
+
+    def _account_goes_on(self) -> None:
+        with self._scene(
+            "What it said has paused the account's queue; somebody resumes it", posts=0
+        ):
+            self._expect("what was paused", services.resume_account("default"), True)
+            self._line("queued messages of account “default” go again")
 
     def _one_time_code(self) -> None:
         with self._scene("A one-time code reaches the provider and is not stored here", posts=1):

@@ -40,6 +40,7 @@ def test_demo__ends_well_also_when_it_is_run_again(manage):
         assert "The simulator received 8 POSTs; 8 of 9 rows say that one was made." in done.stdout
         assert re.search("rejected +phone_number +-1 PhoneNumber Wrong Format", done.stdout)
         assert re.search("unknown +timeout", done.stdout)
+        assert "queued messages of account “default” go again" in done.stdout
         assert "stored: otp = •••" in done.stdout
         assert re.search("report +undelivered +FAIL ZNS -118", done.stdout)
         assert re.search("answer +delivered +SUCCESS SMS", done.stdout)
