@@ -25,7 +25,6 @@ from .drafts import Mold, prepare_many
 from .exceptions import InvalidMessage
 from .loading import LEASE, Row, load
 from .models import Campaign, CampaignPart, CampaignTally, MessageLog, MessageTemplate, RouteRule
-from .models.campaigns import tally
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Status
 from .redaction import clean_text
@@ -186,31 +185,15 @@ def retry_campaign(campaign: Campaign) -> int:
     underway = [Campaign.Status.RUNNING, Campaign.Status.PAUSED]
     _campaign(now).filter(status__in=underway).update(expires_at=_worth_it_until(now))
     # Only what was not sent by now: what comes to it meanwhile would be retried for ever.
-    not_sent = MessageLog.objects.using(Campaign.database()).filter(
-        campaign=now, status=Status.NOT_SENT, updated_at__lt=timezone.now()
-    )
+    began = timezone.now()
     retried = 0
-    while batch := _requeue_batch(now, not_sent):
+    while batch := lifecycle.retry_batch(now.pk, before=began):
         retried += batch
     if progress(now).under_way:
         # Also what a process that died in the middle had queued again.
         _start(now, Campaign.Status.FINISHED)
     fresh(campaign)
     return retried
-
-
-def _requeue_batch(campaign: Campaign, not_sent: QuerySet[MessageLog]) -> int:
-    # What was stripped has no recipient any more.
-    rows = not_sent.exclude(recipient="")
-    pks = list(rows.values_list("pk", flat=True)[: lifecycle.SWEEP_BATCH])
-    if not pks:
-        return 0
-    with transaction.atomic(using=Campaign.database()):
-        moved = rows.filter(pk__in=pks).update(
-            status=Status.QUEUED, reason="", send_at=DatabaseNow(), updated_at=timezone.now()
-        )
-        tally(campaign.pk, {(Status.NOT_SENT, Status.QUEUED): moved})
-    return moved
 
 
 # --- How far it is --------------------------------------------------------------------------------

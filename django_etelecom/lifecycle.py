@@ -1,4 +1,4 @@
-"""The moves a message makes by our own doing: claim, cancel, expire, lapse.
+"""The moves a message makes by our own doing: claim, cancel, expire, lapse, retry.
 
 Each is one conditional UPDATE, so that of two processes that want the same move one gets it. What
 the provider says moves a message in `events.py` alone.
@@ -7,7 +7,7 @@ the provider says moves a message in `events.py` alone.
 import logging
 import random
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connections, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from .conf import Account
 from .models import AccountState, Campaign, MessageLog
-from .models.campaigns import tally_ended
+from .models.campaigns import tally, tally_ended
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Status
 from .signals import announce, has_receivers
@@ -283,6 +283,31 @@ def move_batch(which: Q, *, to: Status, reason: Reason | str = "") -> int:
         return sum(_move(row.pk, which, to=to, reason=reason) for row in found)
     for row in found:
         _tell(row.pk, to, reason)
+    return moved
+
+
+def retry_batch(campaign_id: int, *, before: datetime) -> int:
+    """Queue again up to `SWEEP_BATCH` messages of a campaign: not sent -> queued.
+
+    Args:
+        campaign_id: of the campaign, whose messages have no secrets.
+        before: what came to `not_sent` later is left as it is.
+
+    Returns:
+        How many moved; 0: there are no more.
+    """
+    database = MessageLog.database()
+    # What was stripped has no recipient any more.
+    rows = MessageLog.objects.using(database).exclude(recipient="")
+    not_sent = rows.filter(campaign=campaign_id, status=Status.NOT_SENT, updated_at__lt=before)
+    pks = list(not_sent.values_list("pk", flat=True)[:SWEEP_BATCH])
+    if not pks:
+        return 0
+    with transaction.atomic(using=database):
+        moved = not_sent.filter(pk__in=pks).update(
+            status=Status.QUEUED, reason="", send_at=DatabaseNow(), updated_at=timezone.now()
+        )
+        tally(campaign_id, {(Status.NOT_SENT, Status.QUEUED): moved})
     return moved
 
 

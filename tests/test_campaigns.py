@@ -745,7 +745,7 @@ def test_retry__goes_on_where_a_process_died_over_it(loaded, askable):
     campaign = start_campaign(loaded(2))
     Campaign.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     work()
-    assert campaigns._requeue_batch(campaign, MessageLog.objects.filter(status="not_sent")) == 2
+    assert lifecycle.retry_batch(campaign.pk, before=timezone.now()) == 2
 
     assert retry_campaign(campaign) == 0
 
@@ -759,14 +759,14 @@ def test_retry__ends_where_what_it_queues_is_not_sent_again_at_once(loaded, aska
     pause_campaign(campaign)
     campaigns._end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED)
     Campaign.objects.update(expires_at=timezone.now())
-    requeue = campaigns._requeue_batch
+    retry = lifecycle.retry_batch
 
-    def and_expired(*args):
-        moved = requeue(*args)
+    def and_expired(*args, **kwargs):
+        moved = retry(*args, **kwargs)
         campaigns._end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED)
         return moved
 
-    monkeypatch.setattr(campaigns, "_requeue_batch", and_expired)
+    monkeypatch.setattr(lifecycle, "retry_batch", and_expired)
 
     assert retry_campaign(campaign) == 2
 
