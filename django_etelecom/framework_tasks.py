@@ -11,6 +11,7 @@ if django.VERSION >= (6, 0):
     from django.tasks.backends.immediate import ImmediateBackend
     from django.tasks.exceptions import InvalidTask
 else:
+    # The type checker knows the names of the other version alone.
     from django_tasks import task  # type: ignore[no-redef]
     from django_tasks.backends.dummy import DummyBackend  # type: ignore[assignment]
     from django_tasks.backends.immediate import ImmediateBackend  # type: ignore[assignment]

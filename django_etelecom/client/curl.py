@@ -34,6 +34,9 @@ from .wire import MAX_BODY
 TOO_LARGE = 100
 """libcurl's code for headers that never end, which pycurl has no name for."""
 
+LEAVE: int = pycurl.PREREQFUNC_OK
+NO_LEAVE: int = pycurl.PREREQFUNC_ABORT
+
 MAX_KEPT = 1024
 """Connections that are kept open at most, those in use among them."""
 
@@ -406,8 +409,8 @@ class _Handle:
             self._is_stale = self._kept.is_stale(our_port)
             self._has_leave = not self._is_stale
             if self._has_leave:
-                return pycurl.PREREQFUNC_OK  # type: ignore[no-any-return]
-        return pycurl.PREREQFUNC_ABORT  # type: ignore[no-any-return]
+                return LEAVE
+        return NO_LEAVE
 
     def _take_header(self, line: bytes) -> int:
         self._received += len(line)
