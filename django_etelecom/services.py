@@ -36,6 +36,7 @@ from .models import MessageLog, MessageTemplate, RouteRule
 from .models.clock import DatabaseNow
 from .models.messages import Status
 from .queued import seal_secrets
+from .transactions import was_undone
 from .uploads import begin_upload as begin_upload
 from .uploads import check_campaign as check_campaign
 from .uploads import choose_columns as choose_columns
@@ -43,6 +44,8 @@ from .uploads import load_parts as load_parts
 
 Value: TypeAlias = str | int | Decimal | date | time | datetime
 """What a parameter's value may be; instants are written in Asia/Ho_Chi_Minh."""
+
+DEADLOCK_RETRIES = 5
 
 
 def send_message(
@@ -237,11 +240,22 @@ def _insert(message: MessageLog) -> MessageLog | None:
             with transaction.atomic(using=database):
                 message.save(force_insert=True, using=database)
         else:
-            message.save(force_insert=True, using=database)
+            _insert_alone(message, database)
     except IntegrityError as error:
         return _earlier(message, error)
     message.forget_expressions()
     return None
+
+
+def _insert_alone(message: MessageLog, database: str) -> None:
+    """Write the row in a transaction of its own, again where that lost a deadlock."""
+    for _try in range(DEADLOCK_RETRIES):
+        try:
+            return message.save(force_insert=True, using=database)
+        except OperationalError as error:
+            if not was_undone(error):
+                raise
+    return message.save(force_insert=True, using=database)
 
 
 def _earlier(message: MessageLog, error: IntegrityError) -> MessageLog:

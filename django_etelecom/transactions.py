@@ -1,11 +1,15 @@
-"""Views that must not run inside a transaction of the request's."""
+"""What transactions do to us: views that must not run inside one, statements that lost a race."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+DEADLOCKS = frozenset({"40P01", "40001", 1213})
+"""SQLSTATEs of PostgreSQL's and an error number of MariaDB's: the database undid one of several
+transactions that waited for one another."""
 
 
 def non_atomic(view: View) -> View:
@@ -16,3 +20,10 @@ def non_atomic(view: View) -> View:
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
+
+
+def was_undone(error: OperationalError) -> bool:
+    """Tell whether the database undid the transaction for another's sake: it may be run again."""
+    cause = error.__cause__
+    told = (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None), *error.args[:1])
+    return not DEADLOCKS.isdisjoint(told)

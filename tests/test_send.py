@@ -650,6 +650,68 @@ def test_send__one_key_in_many_threads_sends_once(live, otp_template):
     assert len(live.receipts) == 1
 
 
+class Undone(Exception):
+    """What psycopg raises."""
+
+    sqlstate = "40P01"
+
+
+def failing_inserts(times, error):
+    """Fail as many inserts of a message; return the context and the list of what is left."""
+    left = [error] * times
+
+    def run(execute, sql, params, many, context):
+        if left and sql.startswith("INSERT INTO") and "etelecom_messagelog" in sql:
+            raise left.pop()
+        return execute(sql, params, many, context)
+
+    return connection.execute_wrapper(run), left
+
+
+def deadlock():
+    error = OperationalError("deadlock detected")
+    error.__cause__ = Undone()
+    return error
+
+
+@committing
+@pytest.mark.parametrize("error", [deadlock(), OperationalError(1213, "Deadlock found")])
+def test_send__insert_that_lost_a_deadlock_is_made_again(scripted, otp_template, error):
+    wrapper, left = failing_inserts(5, error)
+
+    with wrapper:
+        message = send_message("login_otp", PHONE, {"otp": "123456"}, idempotency_key="key")
+
+    assert (message.status, left) == ("accepted", [])
+    assert len(scripted.sent) == 1
+
+
+@committing
+@pytest.mark.parametrize(
+    ("times", "error"), [(6, deadlock()), (1, OperationalError("database is locked"))]
+)
+def test_send__other_faults_of_an_insert_are_raised_and_nothing_is_sent(
+    scripted, otp_template, times, error
+):
+    wrapper, left = failing_inserts(times, error)
+
+    with wrapper, pytest.raises(OperationalError):
+        send_message("login_otp", PHONE, {"otp": "123456"})
+
+    assert left == scripted.sent == []
+    assert not MessageLog.objects.exists()
+
+
+@committing
+def test_send__deadlock_inside_the_callers_transaction_is_the_callers(scripted, otp_template):
+    wrapper, left = failing_inserts(1, deadlock())
+
+    with wrapper, pytest.raises(OperationalError), transaction.atomic():
+        send_message("login_otp", PHONE, {"otp": "123456"})
+
+    assert left == scripted.sent == []
+
+
 @committing
 def test_send__deleted_user_raises_and_sends_nothing(scripted, otp_template, django_user_model):
     gone = django_user_model.objects.create(username="lan")
