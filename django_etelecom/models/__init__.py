@@ -4,6 +4,7 @@ from .accounts import AccountState
 from .campaigns import Campaign, CampaignPart, CampaignRow, CampaignTally
 from .messages import InboxReport, MessageEvent, MessageLog, ReportedMessage
 from .routes import Channel, RouteRule
+from .summary import DayTally, WaitTally
 from .templates import MessageTemplate, TemplateParameter
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "CampaignRow",
     "CampaignTally",
     "Channel",
+    "DayTally",
     "InboxReport",
     "MessageEvent",
     "MessageLog",
@@ -20,4 +22,5 @@ __all__ = [
     "ReportedMessage",
     "RouteRule",
     "TemplateParameter",
+    "WaitTally",
 ]

@@ -98,9 +98,11 @@ class MessageLog(models.Model):
     Source = Source
 
     public_id = models.UUIDField(_("public id"), default=uuid.uuid4, unique=True, editable=False)
+    # Its index is `etelecom_message_template`.
     template = models.ForeignKey(
         MessageTemplate,
         verbose_name=_("template"),
+        db_index=False,
         on_delete=models.PROTECT,
         related_name="messages",
     )
@@ -201,6 +203,8 @@ class MessageLog(models.Model):
         permissions = [
             ("send_message", _("Can send messages")),
             ("resend_message", _("Can send messages again")),
+            ("view_recipient", _("Can see whole phone numbers")),
+            ("export_messages", _("Can export messages")),
         ]
         # Not `db_index`, by which PostgreSQL keeps a second index for LIKE that nothing asks.
         indexes = [
@@ -211,6 +215,11 @@ class MessageLog(models.Model):
             models.Index(
                 fields=["campaign", "status", "account", "send_at"], name="etelecom_message_queue"
             ),
+            # What the list in the admin filters by, newest first.
+            models.Index(fields=["status", "id"], name="etelecom_message_status"),
+            models.Index(fields=["template", "id"], name="etelecom_message_template"),
+            models.Index(fields=["campaign", "id"], name="etelecom_message_campaign"),
+            models.Index(fields=["created_at"], name="etelecom_message_created"),
         ]
         constraints = [
             models.UniqueConstraint(
