@@ -16,6 +16,7 @@ from ..models import Campaign, CampaignRow
 from ..sealing import SealBroken, check_keys
 from ..sheets import write_csv
 from .forms import PREFIX
+from .numbers import sees_numbers
 from .progress import grouped
 
 SHOWN = 20
@@ -51,10 +52,10 @@ def faults_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
 def _first(request: HttpRequest, campaign: Campaign, *, is_queued: bool) -> list[Fault]:
     """Return one fault more than is shown, where there are so many."""
     # A faulty value is quoted in its sentence, and may be a number.
-    sees_numbers = request.user.has_perm("etelecom.view_recipient")
+    whole = sees_numbers(request)
     rows = _rows(campaign).filter(is_queued=is_queued).order_by("pk")[: SHOWN + 1]
     return [
-        Fault(row.number, field, sentence if sees_numbers else _without_numbers(sentence))
+        Fault(row.number, field, sentence if whole else _without_numbers(sentence))
         for row in rows
         for field, sentence in _faults(campaign, row)
     ][: SHOWN + 1]

@@ -23,6 +23,7 @@ from ..transactions import non_atomic
 from .faulty_rows import faults_context
 from .forms import admin_form, unusable_settings
 from .moves import make_move, may_send
+from .numbers import sees_numbers
 from .progress import grouped
 from .upload_forms import (
     ColumnsForm,
@@ -154,7 +155,7 @@ def check_page(
     check = check_campaign(campaign)
     if form is None and needs_number(campaign):
         form = ConfirmForm(campaign)
-    sees_numbers = request.user.has_perm("etelecom.view_recipient")
+    whole = sees_numbers(request)
     return model_admin.page(
         request,
         campaign,
@@ -169,7 +170,7 @@ def check_page(
             {
                 "row": message.campaign_row,
                 "recipient": phone.display(message.recipient)
-                if sees_numbers
+                if whole
                 else phone.mask(message.recipient),
                 "text": text,
             }
