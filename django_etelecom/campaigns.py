@@ -6,14 +6,13 @@ it runs.
 
 import contextlib
 import dataclasses
-import itertools
 import logging
 from collections.abc import Generator, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.db import DatabaseError, InterfaceError, transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -27,6 +26,7 @@ from .loading import LEASE, Row, load
 from .models import Campaign, CampaignPart, CampaignTally, MessageLog, MessageTemplate, RouteRule
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Status
+from .models.tallies import melt
 from .redaction import clean_text
 from .signals import campaign_finished
 
@@ -37,8 +37,6 @@ FORGOTTEN = timedelta(days=7)
 
 MELT_AT = 50
 """Tallies of a campaign from which on they are melted down to one a status."""
-
-MELT_AT_ONCE = 1000
 
 
 def queue_campaign(
@@ -369,28 +367,8 @@ def _melt_tallies() -> None:
     tallies = CampaignTally.objects.using(Campaign.database()).order_by()
     many = tallies.values("campaign").annotate(Count("pk")).filter(pk__count__gte=MELT_AT)
     for campaign_id in list(many.values_list("campaign", flat=True)):
-        while _melt(tallies.filter(campaign=campaign_id)):
+        while melt(tallies.filter(campaign=campaign_id), by=("campaign_id", "status")):
             pass
-
-
-def _melt(tallies: QuerySet[CampaignTally]) -> bool:
-    """Melt some tallies of one campaign; tell whether there may be more."""
-    rows = sorted(tallies.order_by("pk")[:MELT_AT_ONCE], key=lambda row: row.status)
-    with transaction.atomic(using=tallies.db):
-        melted, _by_model = tallies.filter(pk__in=[row.pk for row in rows]).delete()
-        if melted != len(rows):
-            # Another worker has just done it.
-            transaction.set_rollback(True, using=tallies.db)
-            return False
-        tallies.bulk_create(
-            CampaignTally(
-                campaign_id=rows[0].campaign_id,
-                status=status,
-                number=sum(row.number for row in those),
-            )
-            for status, those in itertools.groupby(rows, key=lambda row: row.status)
-        )
-    return len(rows) == MELT_AT_ONCE
 
 
 def _campaign(campaign: Campaign) -> Any:

@@ -18,12 +18,12 @@ from django.utils import timezone
 from .client.codes import channel_kind
 from .client.protocol import SendResult
 from .conf import settings
-from .lifecycle import SomeMoved, requeue
+from .lifecycle import SomeMoved, locked, requeue
 from .models import InboxReport, MessageEvent, MessageLog
 from .models.batches import insert_each, update_each
-from .models.campaigns import tally, tally_ended
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Source, Status
+from .models.tallies import Standing, tally, tally_wait
 from .phone import mask, significant
 from .redaction import mask_text
 from .signals import announce, has_receivers
@@ -159,16 +159,17 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
 def _move(
     row: QuerySet[MessageLog], message: MessageLog, status: Status, told: Mapping[str, Any]
 ) -> bool:
-    """Set what evidence tells, if it moves the message on to `status`; tell whether it does."""
-    movable = movable_to(status)
-    if message.campaign_id is None:
-        return bool(row.filter(status__in=movable).update(**told))
-    # Its campaign counts what it was before: most likely what we saw it to be.
-    for before in sorted(movable, key=lambda one: one != message.status):
-        if row.filter(status=before).update(**told):
-            tally(message.campaign_id, {(before, status): 1})
-            return True
-    return False
+    """Set what an attempt tells, if it moves the message on to `status`; tell whether it does."""
+    # Most likely it is what we made it, which is not counted, so that nothing else need be known.
+    if row.filter(status=Status.SENDING).update(**told):
+        was = Standing.of(message)._replace(status=Status.SENDING)
+    else:
+        now = locked(row).filter(status__in=movable_to(status)).first()
+        if now is None or not row.update(**told):
+            return False
+        was = Standing.of(now)
+    tally([(was, was._replace(status=status))])
+    return True
 
 
 def _first_poll() -> DatabaseNow | None:
@@ -206,8 +207,10 @@ def record_sends(results: Sequence[tuple[MessageLog, SendResult]], *, can_be_ask
             )
             if updated != len(rows):
                 raise SomeMoved
-        tally_ended(
-            (message.campaign_id, evidence.status) for message, evidence in told if evidence.status
+        tally(
+            (was := Standing.of(message), was._replace(status=evidence.status))
+            for message, evidence in told
+            if evidence.status
         )
         events = _append_all(told)
     for (message, evidence), event in zip(told, events, strict=True):
@@ -271,10 +274,15 @@ def record(
     row = MessageLog.objects.filter(pk=message.pk)
     moved = False
     with transaction.atomic(using=MessageLog.database(), savepoint=False):
-        if settled:
-            row.update(**settled)
+        told = dict(settled or {})
         if believed and evidence.status is not None:
-            moved = _fold(row, message, evidence, evidence.status)
+            for now in locked(row):
+                moved = now.status in movable_to(evidence.status)
+                if moved or _says_again(now, evidence):
+                    told |= _told_later(now, evidence)
+                    _tally(now, evidence, evidence.status)
+        if told:
+            row.update(**told)
         event = _append(message, evidence)
     message.refresh_from_db(using=MessageLog.database())
     if moved and evidence.status is not None:
@@ -282,23 +290,30 @@ def record(
         _log(message, evidence.status, event)
 
 
-def _fold(
-    row: QuerySet[MessageLog], message: MessageLog, evidence: Evidence, status: Status
-) -> bool:
-    told = _told(evidence) | _told_of_delivery(evidence)
-    if status is Status.DELIVERED or (
-        status is Status.UNDELIVERED and not has_next_channel(message.channels, evidence.channel)
-    ):
-        told["next_poll_at"] = None
-    moved = _move(row, message, status, told)
-    if not moved:
-        # It says again what is known, perhaps with more about it. A report that nobody has
-        # confirmed does not take the place of an answer to our own question.
-        same = row.filter(status=status)
-        if evidence.source is Source.WEBHOOK:
-            same = same.filter(status_source=Source.WEBHOOK)
-        same.update(**told)
-    return moved
+def _says_again(message: MessageLog, evidence: Evidence) -> bool:
+    """Tell whether evidence says what is known already, perhaps with more about it.
+
+    A report that nobody has confirmed does not take the place of an answer to our own question.
+    """
+    is_confirmed = evidence.source is not Source.WEBHOOK
+    return message.status == evidence.status and (
+        is_confirmed or message.status_source == Source.WEBHOOK
+    )
+
+
+def _tally(message: MessageLog, evidence: Evidence, status: Status) -> None:
+    """Count a message, as it was, that evidence of `status` is about to change."""
+    was = Standing.of(message)
+    now = was._replace(
+        status=status,
+        channel=evidence.channel,
+        network=evidence.network,
+        paid_messages=evidence.paid_messages or 0,
+    )
+    tally([(was, now)])
+    is_news = message.status != status
+    if status is Status.DELIVERED and is_news and message.sent_at is not None:
+        tally_wait(was.day, evidence.received_at - message.sent_at)
 
 
 def has_next_channel(channels: Sequence[str], failed: str) -> bool:
@@ -326,14 +341,19 @@ def _told(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _told_of_delivery(evidence: Evidence) -> dict[str, Any]:
-    """Return the columns that only later answers and reports set."""
-    return {
+def _told_later(message: MessageLog, evidence: Evidence) -> dict[str, Any]:
+    """Return the columns that an answer or a report after the attempt's own sets."""
+    told = _told(evidence) | {
         "channel": evidence.channel,
         "error_code": evidence.error_code,
         "network": evidence.network,
         "paid_messages": evidence.paid_messages,
     }
+    has_ended = evidence.status is Status.DELIVERED or (
+        evidence.status is Status.UNDELIVERED
+        and not has_next_channel(message.channels, evidence.channel)
+    )
+    return told | {"next_poll_at": None} if has_ended else told
 
 
 def _append(message: MessageLog, evidence: Evidence) -> MessageEvent:

@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import connections, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
@@ -16,9 +17,9 @@ from django.utils import timezone
 
 from .conf import Account
 from .models import AccountState, Campaign, MessageLog
-from .models.campaigns import tally, tally_ended
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Status
+from .models.tallies import COLUMNS, Standing, tally
 from .signals import announce, has_receivers
 
 logger = logging.getLogger("django_etelecom")
@@ -35,6 +36,9 @@ RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=20), timedelta(minutes=1)
 """How long a queued message waits after each attempt of which nothing left, and after the rest."""
 
 
+Row = TypeVar("Row")
+
+
 class SomeMoved(Exception):
     """Of a batch, some rows were not what they were any more; nothing of it was written."""
 
@@ -47,6 +51,20 @@ def lease(account: Account) -> timedelta:
 def itself(message: MessageLog) -> Q:
     """Find the message's own row: SQLite gives the key of a row that was rolled back to another."""
     return Q(pk=message.pk, public_id=message.public_id)
+
+
+def locked(rows: QuerySet[MessageLog, Row], *, skips: bool = False) -> QuerySet[MessageLog, Row]:
+    """Return messages to be read and changed by this transaction alone, which begins with it.
+
+    Args:
+        rows: which messages.
+        skips: whether those that another transaction has locked are passed over.
+    """
+    database = MessageLog.database()
+    if not connections[database].features.has_select_for_update:
+        # SQLite locks at the first write; a lock it has to raise from a read fails at once.
+        MessageLog.objects.using(database).filter(pk=0).update(attempts=0)
+    return rows.select_for_update(skip_locked=skips)
 
 
 def claim(message: MessageLog, account: Account) -> bool:
@@ -158,11 +176,8 @@ def _claim_due(
     rows = _due(account, lane, among).annotate(is_late=is_late)
     now = timezone.now()
     with transaction.atomic(using=database):
-        if not connections[database].features.has_select_for_update:
-            # SQLite locks at the first write; a lock it has to raise from a read fails at once.
-            MessageLog.objects.using(database).filter(pk=0).update(attempts=0)
         skips = connections[database].features.has_select_for_update_skip_locked
-        found = rows.select_for_update(skip_locked=skips)[:limit]
+        found = locked(rows, skips=skips)[:limit]
         # MariaDB finds `Default` for `default`.
         ours = [message for message in found if message.account == account.alias]
         messages: list[MessageLog] = [message for message in ours if not message.is_late]
@@ -269,7 +284,7 @@ def move_batch(which: Q, *, to: Status, reason: Reason | str = "") -> int:
     """
     # Not from a replica, which may not know yet what the last batch moved.
     rows = MessageLog.objects.using(MessageLog.database()).filter(which)
-    found = list(rows.values_list("pk", "campaign_id", named=True)[:SWEEP_BATCH])
+    found = list(rows.values_list("pk", *COLUMNS, named=True)[:SWEEP_BATCH])
     if not found:
         return 0
     try:
@@ -277,7 +292,7 @@ def move_batch(which: Q, *, to: Status, reason: Reason | str = "") -> int:
             moved = _ended(Q(pk__in=[row.pk for row in found]) & which, to=to, reason=reason)
             if moved != len(found):
                 raise SomeMoved
-            tally_ended((row.campaign_id, to) for row in found)
+            tally((was := Standing.of(row), was._replace(status=to)) for row in found)
     except SomeMoved:
         # Somebody else is at the same rows: which of them is found out one by one.
         return sum(_move(row.pk, which, to=to, reason=reason) for row in found)
@@ -300,15 +315,15 @@ def retry_batch(campaign_id: int, *, before: datetime) -> int:
     # What was stripped has no recipient any more.
     rows = MessageLog.objects.using(database).exclude(recipient="")
     not_sent = rows.filter(campaign=campaign_id, status=Status.NOT_SENT, updated_at__lt=before)
-    pks = list(not_sent.values_list("pk", flat=True)[:SWEEP_BATCH])
-    if not pks:
-        return 0
+    columns = not_sent.values_list("pk", *COLUMNS, named=True)
     with transaction.atomic(using=database):
-        moved = not_sent.filter(pk__in=pks).update(
-            status=Status.QUEUED, reason="", send_at=DatabaseNow(), updated_at=timezone.now()
-        )
-        tally(campaign_id, {(Status.NOT_SENT, Status.QUEUED): moved})
-    return moved
+        found = list(locked(columns)[:SWEEP_BATCH])
+        if found:
+            MessageLog.objects.using(database).filter(pk__in=[row.pk for row in found]).update(
+                status=Status.QUEUED, reason="", send_at=DatabaseNow(), updated_at=timezone.now()
+            )
+            tally((was := Standing.of(row), was._replace(status=Status.QUEUED)) for row in found)
+    return len(found)
 
 
 def _move(pk: int, which: Q, *, to: Status, reason: Reason | str = "") -> bool:
@@ -316,7 +331,9 @@ def _move(pk: int, which: Q, *, to: Status, reason: Reason | str = "") -> bool:
     with transaction.atomic(using=MessageLog.database()):
         moved = _ended(Q(pk=pk) & which, to=to, reason=reason)
         if moved:
-            tally_ended([(rows.values_list("campaign_id", flat=True).get(), to)])
+            now = Standing.of(rows.values_list(*COLUMNS, named=True).get())
+            # What it was before is counted as the rest.
+            tally([(now._replace(status=Status.QUEUED), now)])
     if moved:
         _tell(pk, to, reason)
     return bool(moved)

@@ -284,6 +284,7 @@ def _keep(evidence: Evidence) -> bool:
             "max_reports": MAX_REPORTS,
             "to_be_asked": ends and confirms,
             "movable": events.movable_to(Status.DELIVERED) if ends and not confirms else [],
+            "zone": timezone.get_default_timezone_name(),
         }
         kept = functions.keep_report(database, told)
         if kept is not None and kept.has_moved:

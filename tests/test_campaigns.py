@@ -25,6 +25,7 @@ from django_etelecom.models import (
     CampaignTally,
     MessageEvent,
     MessageLog,
+    tallies,
 )
 from django_etelecom.models.messages import Reason, Status
 from django_etelecom.sealing import SealBroken
@@ -633,7 +634,7 @@ def test_counts__are_melted_down(loaded, askable, monkeypatch):
 
 def test_counts__many_are_melted_by_and_by(loaded, monkeypatch):
     monkeypatch.setattr(campaigns, "MELT_AT", 3)
-    monkeypatch.setattr(campaigns, "MELT_AT_ONCE", 2)
+    monkeypatch.setattr(tallies, "MELT_AT_ONCE", 2)
     campaign = loaded(1)
     for _ in range(5):
         CampaignTally.objects.create(campaign=campaign, status="accepted", number=1)

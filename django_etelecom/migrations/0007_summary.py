@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('network', models.CharField(blank=True, max_length=20)),
                 ('status', models.CharField(choices=[('queued', 'queued'), ('sending', 'sending'), ('accepted', 'accepted'), ('delivered', 'delivered'), ('undelivered', 'undelivered'), ('rejected', 'rejected'), ('unknown', 'unknown'), ('not_sent', 'not sent'), ('cancelled', 'cancelled')], max_length=20)),
                 ('number', models.IntegerField()),
-                ('paid_messages', models.IntegerField(default=0)),
+                ('paid_messages', models.IntegerField()),
             ],
             options={
                 'verbose_name': 'tally of a day',
@@ -37,7 +37,6 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField()),
-                ('channel', models.CharField(blank=True, max_length=50)),
                 ('bucket', models.SmallIntegerField()),
                 ('number', models.IntegerField()),
             ],

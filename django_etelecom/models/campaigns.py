@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from django.conf import settings
@@ -15,9 +13,6 @@ from django.utils.translation import gettext_lazy as _
 
 from .messages import MessageLog, Status
 from .templates import MessageTemplate
-
-UNDER_WAY = frozenset({Status.QUEUED, Status.SENDING})
-"""What is not counted by itself: it is the rest."""
 
 
 class Campaign(models.Model):
@@ -187,31 +182,3 @@ class CampaignRow(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
-
-
-def tally(campaign_id: int, moves: Mapping[tuple[str, str], int]) -> None:
-    """Count messages of a campaign that have moved. Belongs into the transaction that moves them.
-
-    Args:
-        campaign_id: of the campaign.
-        moves: how many have moved from one status to another.
-    """
-    numbers: Counter[str] = Counter()
-    for (before, after), number in moves.items():
-        numbers[before] -= number
-        numbers[after] += number
-    CampaignTally.objects.using(Campaign.database()).bulk_create(
-        CampaignTally(campaign_id=campaign_id, status=status, number=number)
-        for status, number in numbers.items()
-        if number and status not in UNDER_WAY
-    )
-
-
-def tally_ended(moved: Iterable[tuple[int | None, str]]) -> None:
-    """Count messages that were under way: for each the campaign's key, and where it has come to."""
-    by_campaign: dict[int, Counter[tuple[str, str]]] = {}
-    for campaign_id, status in moved:
-        if campaign_id is not None:
-            by_campaign.setdefault(campaign_id, Counter())[Status.SENDING, status] += 1
-    for campaign_id, moves in by_campaign.items():
-        tally(campaign_id, moves)

@@ -8,11 +8,16 @@ from typing import Any, NamedTuple
 
 from django.db import connections, router
 
-from .messages import MessageEvent, MessageLog, ReportedMessage, Source
+from .campaigns import CampaignTally
+from .messages import MessageEvent, MessageLog, ReportedMessage, Source, Status
+from .summary import DayTally, WaitTally
+from .tallies import BUCKETS_AN_OCTAVE
 
-_EVENT, _MESSAGE, _REPORTED = (
-    model._meta.db_table for model in (MessageEvent, MessageLog, ReportedMessage)
+_EVENT, _MESSAGE, _REPORTED, _CAMPAIGN_TALLY, _DAY_TALLY, _WAIT_TALLY = (
+    model._meta.db_table
+    for model in (MessageEvent, MessageLog, ReportedMessage, CampaignTally, DayTally, WaitTally)
 )
+_UNDER_WAY = f"('{Status.QUEUED}', '{Status.SENDING}')"
 
 _TOLD = f"""
     status = told_status, reason = '', status_source = '{Source.WEBHOOK}',
@@ -26,11 +31,13 @@ _KEEP_REPORT = f"""
 CREATE OR REPLACE FUNCTION etelecom_keep_report(
     told_id text, told_status text, told_words text, told_channel text, told_error_code text,
     told_network text, told_paid integer, told_payload text, told_at timestamptz,
-    most_reports integer, to_be_asked boolean, movable text[],
+    most_reports integer, to_be_asked boolean, movable text[], zone text,
     OUT event_pk bigint, OUT has_moved boolean
 ) LANGUAGE plpgsql AS $$
 DECLARE
     kept_for bigint;
+    was {_MESSAGE}%ROWTYPE;
+    was_day date;
 BEGIN
     has_moved := false;
     INSERT INTO {_EVENT} (
@@ -42,9 +49,6 @@ BEGIN
         told_error_code, '', told_payload, told_at
     FROM {_MESSAGE} AS message
     WHERE message.provider_message_id = told_id
-    -- A campaign counts the messages that move. Not as a condition that an index has: where the
-    -- table was young when this was planned, all messages of no campaign would be looked through.
-    AND (message.campaign_id + 0 IS NULL OR cardinality(movable) = 0)
     AND NOT EXISTS (
         SELECT 1 FROM {_MESSAGE} AS namesake
         WHERE namesake.provider_message_id = told_id AND namesake.id <> message.id
@@ -60,14 +64,35 @@ BEGIN
     IF to_be_asked THEN
         INSERT INTO {_REPORTED} (message_id) VALUES (kept_for) ON CONFLICT DO NOTHING;
     END IF;
-    IF cardinality(movable) > 0 THEN
-        UPDATE {_MESSAGE} SET {_TOLD} WHERE id = kept_for AND status = ANY(movable);
-        has_moved := FOUND;
-        IF NOT has_moved THEN
-            -- It says again what is known, perhaps with more about it.
-            UPDATE {_MESSAGE} SET {_TOLD}
-            WHERE id = kept_for AND status = told_status AND status_source = '{Source.WEBHOOK}';
-        END IF;
+    IF cardinality(movable) = 0 THEN
+        RETURN;
+    END IF;
+    SELECT * INTO was FROM {_MESSAGE} WHERE id = kept_for FOR UPDATE;
+    has_moved := was.status = ANY(movable);
+    -- Or it says again what is known, perhaps with more about it.
+    IF has_moved OR (was.status = told_status AND was.status_source = '{Source.WEBHOOK}') THEN
+        UPDATE {_MESSAGE} SET {_TOLD} WHERE id = kept_for;
+        was_day := (coalesce(was.sent_at, was.created_at) AT TIME ZONE zone)::date;
+        INSERT INTO {_DAY_TALLY} (
+            day, account, template_code, channel, network, status, number, paid_messages
+        )
+        SELECT was_day, was.account, was.template_code, counted.* FROM (VALUES
+            (was.channel, was.network, was.status, -1, -coalesce(was.paid_messages, 0)),
+            (told_channel, told_network, told_status, 1, coalesce(told_paid, 0))
+        ) AS counted (channel, network, status, number, paid_messages)
+        WHERE counted.status NOT IN {_UNDER_WAY};
+    END IF;
+    IF has_moved AND was.sent_at IS NOT NULL THEN
+        INSERT INTO {_WAIT_TALLY} (day, bucket, number) VALUES (was_day, floor(
+            {BUCKETS_AN_OCTAVE} * ln(greatest(extract(epoch FROM told_at - was.sent_at), 1)) / ln(2)
+        ), 1);
+    END IF;
+    IF has_moved AND was.campaign_id IS NOT NULL THEN
+        INSERT INTO {_CAMPAIGN_TALLY} (campaign_id, status, number)
+        SELECT was.campaign_id, counted.* FROM (VALUES
+            (was.status, -1), (told_status, 1)
+        ) AS counted (status, number)
+        WHERE counted.status NOT IN {_UNDER_WAY};
     END IF;
 END
 $$
@@ -87,6 +112,7 @@ _TOLD_BY = (
     "max_reports",
     "to_be_asked",
     "movable",
+    "zone",
 )
 _CALL = f"SELECT * FROM etelecom_keep_report({', '.join(['%s'] * len(_TOLD_BY))})"  # noqa: S608
 
@@ -118,8 +144,9 @@ def keep_report(database: str, told: Mapping[str, Any]) -> Kept | None:
         database: the alias of one that has the functions.
         told: columns of the event and the message, `provider_message_id`, `received_at`,
             `max_reports` (that a message may have), `to_be_asked` (whether the worker is to ask
-            about it at once) and `movable` (the statuses that the report, which ends the message,
-            moves it on from; empty: it moves nothing).
+            about it at once), `movable` (the statuses that the report, which ends the message,
+            moves it on from; empty: it moves nothing) and `zone` (the name of the site's time
+            zone).
     """
     with connections[database].cursor() as cursor:
         cursor.execute(_CALL, [told[name] for name in _TOLD_BY])

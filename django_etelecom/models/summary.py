@@ -24,7 +24,7 @@ class DayTally(models.Model):
     network = models.CharField(max_length=20, blank=True)
     status = models.CharField(max_length=20, choices=Status)
     number = models.IntegerField()
-    paid_messages = models.IntegerField(default=0)
+    paid_messages = models.IntegerField()
 
     class Meta:
         verbose_name = _("tally of a day")
@@ -37,10 +37,12 @@ class DayTally(models.Model):
 
 
 class WaitTally(models.Model):
-    """How many messages of a day took about how long to be delivered, by `bucket_of` the time."""
+    """How many messages of a day took about how long from sending to delivery.
+
+    `tallies.bucket_of` says which bucket a time falls into.
+    """
 
     day = models.DateField()
-    channel = models.CharField(max_length=50, blank=True)
     bucket = models.SmallIntegerField()
     number = models.IntegerField()
 
