@@ -141,9 +141,11 @@ def _figures(
     sums = tallies.values_list(column, "status").annotate(Sum("number"), Sum("paid_messages"))
     figures: dict[Any, Figures] = {}
     for value, status, number, paid_messages in sums:
-        one = Figures({status: number}, paid_messages)
-        figures[key(value)] = figures.get(key(value), NONE) + one
-    return {name: one for name, one in figures.items() if any(one.numbers.values())}
+        # Messages that have left a status again, all of them, are nothing to tell of.
+        if number:
+            earlier = figures.get(key(value), NONE)
+            figures[key(value)] = earlier + Figures({status: number}, paid_messages)
+    return figures
 
 
 def _channel(name: str) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Sum
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -23,9 +24,10 @@ from django_etelecom.client.codes import ReportedStatus
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.client.status import Report
 from django_etelecom.events import STRENGTH, Evidence
-from django_etelecom.models import InboxReport, MessageEvent, MessageLog
+from django_etelecom.models import DayTally, InboxReport, MessageEvent, MessageLog, WaitTally
 from django_etelecom.models.messages import Source, Status
 from django_etelecom.reports import STATUS_BY_WORD
+from tests.tallies import assert_tallies_are_the_truth
 from tests.test_lifecycle import make  # noqa: F401
 
 ID = "ICOMNI7"
@@ -111,6 +113,8 @@ def explore(told, left, *, confirms):
                 assert row.status == strongest(counted), order
                 assert row.events.count() == len(order), order
                 assert not InboxReport.objects.exists(), order
+                sums = DayTally.objects.values_list("status", "channel").annotate(n=Sum("number"))
+                assert list(sums.filter(n__gt=0)) == [(row.status, row.channel, 1)], order
             rest = list(left)
             rest.remove(name)
             seen += 1 + explore(order, rest, confirms=confirms)
@@ -137,6 +141,8 @@ class Life(RuleBasedStateMachine):
         MessageEvent.objects.all().delete()
         InboxReport.objects.all().delete()
         MessageLog.objects.all().delete()
+        DayTally.objects.all().delete()
+        WaitTally.objects.all().delete()
         self.etelecom["CONFIRM_REPORTS"] = self.confirms = confirms
         now = timezone.now()
         self.message = MessageLog.objects.create(
@@ -207,6 +213,7 @@ class Life(RuleBasedStateMachine):
         assert InboxReport.objects.count() == len(self.waiting)
         if self.status is Status.DELIVERED:
             assert row.next_poll_at is None
+        assert_tallies_are_the_truth()
 
 
 @pytest.mark.django_db
@@ -258,3 +265,4 @@ def test_fold__all_at_once(make, settings, confirms, round_number):  # noqa: F81
     assert row.status == "delivered"
     assert row.events.count() == len(names)
     assert not InboxReport.objects.exists()
+    assert_tallies_are_the_truth()
