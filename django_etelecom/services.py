@@ -1,7 +1,7 @@
 """START HERE: everything the app does for you is one function of this module.
 
 The way of a message: its parameters and its recipient are checked and brought to wire form
-(`drafts.py`), its record is written (`MessageLog`), and once the caller's transaction has
+(`drafts.py`), its record is written (`records.py`), and once the caller's transaction has
 committed `delivery.py` claims it, makes one POST and records the answer. A queued message waits in
 its row for a worker (`sender.py`), which does the same for many at once.
 """
@@ -12,14 +12,12 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from django.contrib.auth import get_user_model
-from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Model
+from django.db import transaction
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import delivery, lifecycle, pace, reports
+from . import delivery, lifecycle, pace, records, reports
 from .accounts import backend_for
 from .campaigns import cancel_campaign as cancel_campaign
 from .campaigns import pause_campaign as pause_campaign
@@ -28,15 +26,10 @@ from .campaigns import resume_campaign as resume_campaign
 from .campaigns import retry_campaign as retry_campaign
 from .campaigns import start_campaign as start_campaign
 from .client.opaque import Opaque
-from .conf import settings
 from .dispatchers import dispatch
 from .drafts import Draft, prepare
-from .exceptions import IdempotencyConflict, InvalidMessage
+from .exceptions import InvalidMessage
 from .models import MessageLog, MessageTemplate, RouteRule
-from .models.clock import DatabaseNow
-from .models.messages import Status
-from .queued import seal_secrets
-from .transactions import was_undone
 from .uploads import begin_upload as begin_upload
 from .uploads import check_campaign as check_campaign
 from .uploads import choose_columns as choose_columns
@@ -44,8 +37,6 @@ from .uploads import load_parts as load_parts
 
 Value: TypeAlias = str | int | Decimal | date | time | datetime
 """What a parameter's value may be; instants are written in Asia/Ho_Chi_Minh."""
-
-DEADLOCK_RETRIES = 5
 
 
 def send_message(
@@ -147,10 +138,10 @@ def queue_message(
         expires_at=expires_at,
         metadata=metadata,
     )
-    message = _queued_row(draft)
-    earlier = _insert(message)
+    message = records.row_to_queue(draft)
+    earlier = records.write(message, draft)
     if earlier is not None:
-        return _same(earlier, draft)
+        return earlier
     if draft.send_at is None or draft.send_at <= timezone.now():
         transaction.on_commit(
             lambda: dispatch([message.pk]), using=MessageLog.database(), robust=True
@@ -167,10 +158,10 @@ def _send(draft: Draft, *, resend_of: MessageLog | None = None) -> MessageLog:
     # Inside the caller's transaction the row waits for its commit. Outside, the INSERT is itself
     # the claim, and it is committed before a connection to the provider is opened.
     at_commit = connection.in_atomic_block
-    message = _row(draft, at_commit=at_commit, resend_of=resend_of)
-    earlier = _insert(message)
+    message = records.row_to_send(draft, at_commit=at_commit, resend_of=resend_of)
+    earlier = records.write(message, draft)
     if earlier is not None:
-        return _same(earlier, draft)
+        return earlier
     outgoing = draft.outgoing(message)
     if at_commit:
         # Robust: the caller's work is committed by then, and no fault of ours may undo its answer.
@@ -182,128 +173,6 @@ def _send(draft: Draft, *, resend_of: MessageLog | None = None) -> MessageLog:
     else:
         delivery.send_claimed(message, outgoing, draft.backend)
     return message
-
-
-def _row(draft: Draft, *, at_commit: bool, resend_of: MessageLog | None) -> MessageLog:
-    lease = lifecycle.BIRTH_LEASE if at_commit else lifecycle.lease(draft.backend.account)
-    message = _row_of(draft)
-    message.resend_of = resend_of
-    message.lease_expires_at = DatabaseNow(after=lease)
-    if not at_commit:
-        message.status = Status.SENDING
-        message.attempts = 1
-        message.sent_at = message.created_at
-    return message
-
-
-def _queued_row(draft: Draft) -> MessageLog:
-    message = _row_of(draft)
-    message.send_at = draft.send_at or DatabaseNow()
-    # It ends by itself where no worker has taken it by then.
-    message.lease_expires_at = message.expires_at
-    message.sealed_params = seal_secrets(message.public_id, draft.wire)
-    return message
-
-
-def _row_of(draft: Draft) -> MessageLog:
-    now = timezone.now()
-    worth_it = settings.expires_after(draft.template.category)
-    if draft.send_at is not None and draft.send_at > now:
-        default_expiry: Any = draft.send_at + worth_it
-    else:
-        default_expiry = DatabaseNow(after=worth_it)
-    return MessageLog(
-        template_id=draft.template.pk,
-        template_code=draft.template.code,
-        account=draft.template.account,
-        recipient=draft.recipient,
-        params=draft.wire.masked(),
-        channels=list(draft.channels),
-        requested_route=draft.requested_route,
-        sent_by_id=draft.sender_pk,
-        metadata=draft.metadata,
-        idempotency_digest=draft.idempotency_digest,
-        content_digest=draft.content_digest(),
-        created_at=now,
-        updated_at=now,
-        expires_at=draft.expires_at or default_expiry,
-    )
-
-
-def _insert(message: MessageLog) -> MessageLog | None:
-    """Write the row; return the earlier row instead where its idempotency key is taken."""
-    database = MessageLog.database()
-    connection = transaction.get_connection(database)
-    try:
-        if connection.in_atomic_block:
-            # A savepoint, so that a taken key does not break the caller's transaction.
-            with transaction.atomic(using=database):
-                message.save(force_insert=True, using=database)
-        else:
-            _insert_alone(message, database)
-    except IntegrityError as error:
-        return _earlier(message, error)
-    message.forget_expressions()
-    return None
-
-
-def _insert_alone(message: MessageLog, database: str) -> None:
-    """Write the row in a transaction of its own, again where that lost a deadlock."""
-    for _try in range(DEADLOCK_RETRIES):
-        try:
-            return message.save(force_insert=True, using=database)
-        except OperationalError as error:
-            if not was_undone(error):
-                raise
-    return message.save(force_insert=True, using=database)
-
-
-def _earlier(message: MessageLog, error: IntegrityError) -> MessageLog:
-    """Return the row that has the idempotency key of `message`, which could not be written.
-
-    Raises:
-        InvalidMessage: it was for another reason, that something it points at is gone.
-        OperationalError: the row is not to be seen from inside the caller's transaction.
-        IntegrityError: anything else.
-    """
-    database = MessageLog.database()
-    if message.idempotency_digest:
-        found = MessageLog.of_key(message.account, message.idempotency_digest)
-        if found is not None:
-            return found
-        if "idempotency_digest" in str(error) or "etelecom_message_once" in str(error):
-            raise OperationalError(
-                "A concurrent transaction wrote a message of this idempotency key: "
-                "run this transaction again."
-            ) from error
-    pointed_at: dict[str, tuple[type[Model], Any]] = {
-        "template": (MessageTemplate, message.template_id),
-        "sent_by": (get_user_model(), message.sent_by_id),
-        "resend_of": (MessageLog, message.resend_of_id),
-    }
-    gone = {
-        field: [_("It does not exist any more.")]
-        for field, (model, pk) in pointed_at.items()
-        if pk is not None and not model._base_manager.using(database).filter(pk=pk).exists()
-    }
-    if gone:
-        raise InvalidMessage(gone) from error
-    raise error
-
-
-def _same(earlier: MessageLog, draft: Draft) -> MessageLog:
-    if not draft.is_content_of(earlier):
-        raise IdempotencyConflict(
-            _("This idempotency key was already used for a message of other content (%(id)s).")
-            % {"id": earlier.public_id}
-        )
-    if earlier.status == Status.QUEUED and earlier.send_at is None:
-        # Perhaps by the same transaction, which sends it at its commit.
-        database = MessageLog.database()
-        transaction.on_commit(
-            lambda: earlier.refresh_from_db(using=database), database, robust=True
-        )
-    return earlier
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
