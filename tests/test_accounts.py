@@ -120,6 +120,15 @@ def test_base_backend__does_not_send(account, outgoing):
         backend.send_message(outgoing)
 
 
+def test_base_backend__lists_no_templates(account):
+    account()
+    backend = BaseBackend(etelecom_settings.account("default"))
+
+    assert not backend.lists_templates
+    with pytest.raises(NotImplementedError):
+        backend.get_templates(1)
+
+
 def test_console__prints_everything(account, outgoing):
     account()
     stream = io.StringIO()

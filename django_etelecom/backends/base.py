@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from ..client.protocol import SendResult
 from ..client.status import StatusResult
+from ..client.templates import TemplatesResult
 from ..conf import Account
 from ..redaction import Secrets
 from ..schema import Wire
@@ -50,7 +51,8 @@ class BaseBackend:
 
     A backend is made when an account is first used and raises `ImproperlyConfigured` then if the
     account cannot work. `send_message` makes one attempt and tells what became of it by its
-    result: it raises for nothing that network or provider do. So does `get_status`.
+    result: it raises for nothing that network or provider do. So do `get_status` and
+    `get_templates`.
     """
 
     def __init__(self, account: Account) -> None:
@@ -85,6 +87,18 @@ class BaseBackend:
     def can_be_asked(self) -> bool:
         """Whether it has a `get_status` of its own."""
         return type(self).get_status is not BaseBackend.get_status
+
+    def get_templates(self, page: int) -> TemplatesResult:
+        """Ask once for a page, from 1, of the templates that the provider has for the account.
+
+        Of a backend that leaves this out no templates are imported.
+        """
+        raise NotImplementedError
+
+    @property
+    def lists_templates(self) -> bool:
+        """Whether it has a `get_templates` of its own."""
+        return type(self).get_templates is not BaseBackend.get_templates
 
     def close(self) -> None:
         """Let go of connections; the backend is not used any more."""

@@ -10,7 +10,16 @@ from ..client.codes import Failure
 from ..client.interrupts import finished
 from ..client.opaque import Opaque
 from ..client.status import StatusResult, get_status_body
-from ..client.transport import NoAnswer, Response, Transport, check_url, send_result, status_result
+from ..client.templates import TemplatesResult, get_template_body
+from ..client.transport import (
+    NoAnswer,
+    Response,
+    Transport,
+    check_url,
+    send_result,
+    status_result,
+    templates_result,
+)
 from ..conf import Account
 from .base import BaseBackend, Outgoing
 
@@ -37,6 +46,7 @@ class HTTPBackend(BaseBackend):
         except ValueError as error:
             raise ImproperlyConfigured(f"BASE_URL of account '{account.alias}': {error}") from None
         self._status_url = protocol.endpoint(account.base_url, protocol.GET_STATUS)
+        self._templates_url = protocol.endpoint(account.base_url, protocol.GET_TEMPLATE)
         self._transport = self._make_transport()
 
     def send_message(self, outgoing: Outgoing) -> protocol.SendResult:
@@ -55,6 +65,12 @@ class HTTPBackend(BaseBackend):
             provider_message_id=provider_message_id,
         )
         return status_result(self._transport.post(self._status_url, body))
+
+    def get_templates(self, page: int) -> TemplatesResult:
+        body = get_template_body(
+            username=self.account.username, password=self.account.password, page=page
+        )
+        return templates_result(self._transport.post(self._templates_url, body))
 
     def _body(self, outgoing: Outgoing) -> Opaque[bytes]:
         return protocol.send_message_body(

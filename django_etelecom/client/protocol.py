@@ -29,6 +29,7 @@ from .wire import MAX_ID as MAX_ID
 
 SEND_MESSAGE = "OmniMessage/SendMessage"
 GET_STATUS = "OmniReport/GetStatusOmni"
+GET_TEMPLATE = "TemplateOmni/GetTemplate"
 
 _STRING_ROUTE_HOST = "sms.etelecom.vn"
 """Its documentation says that `routerule` is a string; every other host takes an array."""

@@ -18,6 +18,7 @@ from .wire import (
     MAX_STATUS,
     NOT_JSON,
     UNPRINTABLE,
+    fold_spelling,
     folded,
     json_body,
     json_value,
@@ -130,7 +131,7 @@ def decipher_status(status: int, headers: Mapping[str, str], body: bytes) -> Sta
     found, why = answer.payload, answer.fault
     if why == NOT_JSON and (printed := _printed(body)) is not None:
         found, why = printed, ""
-    fields = folded(found, _fold) if isinstance(found, dict) else {}
+    fields = folded(found, fold_spelling) if isinstance(found, dict) else {}
     if fields is None:
         fields, why = {}, why or CONTRADICTION
     report = _report(fields, answer.payload)
@@ -200,7 +201,7 @@ def decipher_reports(body: bytes) -> list[Report]:
 def _told(member: object, where: str = "") -> Report:
     if not isinstance(member, dict):
         raise MalformedReport(f"{where}a report is a JSON object")
-    fields = folded(member, _fold)
+    fields = folded(member, fold_spelling)
     if fields is None:
         raise MalformedReport(where + CONTRADICTION)
     report = _report(fields, member)
@@ -214,11 +215,6 @@ def _told(member: object, where: str = "") -> Report:
 
 
 # Both
-
-
-def _fold(key: str) -> str:
-    """Fold PascalCase, camelCase, snake_case, and the white space that the documentation has."""
-    return "".join(key.replace("_", " ").split()).lower()
 
 
 def _report(fields: dict[str, Any], payload: object) -> Report:

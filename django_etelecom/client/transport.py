@@ -23,6 +23,7 @@ from .interrupts import comes_from_outside
 from .opaque import Opaque, bare
 from .protocol import Outcome, SendResult, decipher_send
 from .status import StatusResult, decipher_status
+from .templates import TemplatesResult, decipher_templates
 from .wire import MAX_BODY
 
 
@@ -303,5 +304,14 @@ def status_result(answer: Response | NoAnswer) -> StatusResult:
     if isinstance(answer, Response):
         return decipher_status(answer.status, answer.headers, answer.body)
     return StatusResult(
+        failure=answer.failure, failure_detail=answer.detail, interrupt=answer.interrupt
+    )
+
+
+def templates_result(answer: Response | NoAnswer) -> TemplatesResult:
+    """Tell what an exchange of GetTemplate says of the account's templates."""
+    if isinstance(answer, Response):
+        return decipher_templates(answer.status, answer.headers, answer.body)
+    return TemplatesResult(
         failure=answer.failure, failure_detail=answer.detail, interrupt=answer.interrupt
     )

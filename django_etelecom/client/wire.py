@@ -161,6 +161,11 @@ def without_case(key: str) -> str:
     return key.strip().lower()
 
 
+def fold_spelling(key: str) -> str:
+    """Fold PascalCase, camelCase, snake_case, and the white space that the documentation has."""
+    return "".join(key.replace("_", " ").split()).lower()
+
+
 def folded(
     value: dict[str, Any], fold: Callable[[str], str] = without_case
 ) -> dict[str, Any] | None:
