@@ -1,6 +1,7 @@
 """What the simulated gateway says to a request: no sockets, only what it has been told so far.
 
-Source: eTelecom's OmniMessage documentation, SendMessage and GetStatusOmni.
+Source: eTelecom's OmniMessage documentation, SendMessage and GetStatusOmni; GetTemplate is in
+`templates.py`.
 """
 
 import functools
@@ -30,9 +31,11 @@ from .outcomes import (
     plain,
     table,
 )
+from .templates import NO_TEMPLATES, TEMPLATE_PATH, Templates, template_answer
 
 SEND_PATH = "/api/OmniMessage/SendMessage"
 STATUS_PATH = "/api/OmniReport/GetStatusOmni"
+PATHS = (SEND_PATH, REDIRECTED_PATH, STATUS_PATH, TEMPLATE_PATH)
 
 # A fixed offset, since Viet Nam has no daylight saving and not every machine has a zone database.
 VIETNAM_TIME = timezone(timedelta(hours=7))
@@ -85,18 +88,24 @@ class Gateway:
         credentials: the only username and password that are let in; None lets in any that are not
             empty.
         report_seconds: from one report to the next, where the clock brings them.
+        templates: what GetTemplate lists; None: the gateway has no GetTemplate.
     """
 
     def __init__(
-        self, credentials: tuple[str, str] | None = None, *, report_seconds: float
+        self,
+        credentials: tuple[str, str] | None = None,
+        *,
+        report_seconds: float,
+        templates: Templates | None = None,
     ) -> None:
         self._credentials = credentials
         self._report_seconds = report_seconds
+        self.templates = templates
         self._messages: dict[str, _Message] = {}
 
     def post(self, path: str, fields: dict[str, Any] | None) -> Reply:
         """Return the reply to a POST; `fields` is its JSON object, None if it held none."""
-        if path not in (SEND_PATH, REDIRECTED_PATH, STATUS_PATH):
+        if path not in PATHS:
             return Reply(
                 error(HTTPStatus.METHOD_NOT_ALLOWED if path == "/" else HTTPStatus.NOT_FOUND)
             )
@@ -105,14 +114,15 @@ class Gateway:
             return Reply(error(HTTPStatus.BAD_REQUEST))
         if path == STATUS_PATH:
             return self._report(fields)
+        if path == TEMPLATE_PATH:
+            return self._list(fields)
         return self._send(fields, redirected=path == REDIRECTED_PATH)
 
     def get(self, path: str) -> Answer:
         """Return the page of magic numbers, or an error for any other path."""
         if path == "/":
             return Answer(f"{table()}\n".encode(), content_type="text/plain; charset=utf-8")
-        known = path in (SEND_PATH, REDIRECTED_PATH, STATUS_PATH)
-        return error(HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND)
+        return error(HTTPStatus.METHOD_NOT_ALLOWED if path in PATHS else HTTPStatus.NOT_FOUND)
 
     def advance(self, provider_message_id: str, report: Report) -> None:
         """Say no less than this report from now on, since a webhook is about to tell it.
@@ -155,8 +165,17 @@ class Gateway:
                 return Outcome.REFUSED_PARAMETER, name
         return None
 
-    def _let_in(self, fields: dict[str, Any]) -> bool:
-        given = (fields.get("username"), fields.get("password"))
+    def _list(self, fields: dict[str, Any]) -> Reply:
+        if not self._let_in(fields, ("Username", "Password")):
+            return Reply(unauthorized())
+        if self.templates is None or fields["Username"] == NO_TEMPLATES:
+            return Reply(error(HTTPStatus.NOT_FOUND))
+        return Reply(template_answer(self.templates, fields))
+
+    def _let_in(
+        self, fields: dict[str, Any], named: tuple[str, str] = ("username", "password")
+    ) -> bool:
+        given = tuple(fields.get(name) for name in named)
         if self._credentials is not None:
             return given == self._credentials
         return all(isinstance(word, str) and word for word in given)
@@ -179,7 +198,7 @@ class Gateway:
 
     def _report(self, fields: dict[str, Any]) -> Reply:
         if not self._let_in(fields):
-            return Reply(plain("Unauthorized", 401))
+            return Reply(unauthorized())
         provider_message_id = fields.get("idOmniMess")
         if not isinstance(provider_message_id, str) or provider_message_id not in self._messages:
             # An assumption: what the gateway says to an id that it does not know is not documented.
@@ -187,6 +206,11 @@ class Gateway:
         message = self._messages[provider_message_id]
         report = message.next_report(self._report_seconds)
         return Reply(Answer(_report_body(message, report)), provider_message_id=provider_message_id)
+
+
+def unauthorized() -> Answer:
+    """Return what wrong credentials get."""
+    return plain("Unauthorized", HTTPStatus.UNAUTHORIZED)
 
 
 def new_id() -> str:

@@ -20,6 +20,7 @@ from .gateway import Gateway, Reply, error
 from .loopback import loopback
 from .outcomes import Answer, Fault
 from .receipts import Receipt, json_object
+from .templates import SAMPLE, Templates
 from .webhooks import WebhookDelivery, Webhooks
 
 LARGEST_REQUEST_BYTES = 2**20
@@ -58,6 +59,8 @@ class Simulator:
         late_report_seconds: from the acceptance to a report that comes late.
         on_webhook: called with each delivery in order, by the thread that posted it; it must be
             quick.
+        templates: what GetTemplate lists, the types and regular expressions of parameters by code
+            and name; None: there is no GetTemplate.
 
     Raises:
         ValueError: the host is none of these, or the URL or a header cannot be used.
@@ -79,6 +82,7 @@ class Simulator:
         report_seconds: float = 1.0,
         late_report_seconds: float = 5.0,
         on_webhook: Callable[[WebhookDelivery], object] | None = None,
+        templates: Templates | None = SAMPLE,
     ) -> None:
         address = loopback(host)
         if address is None:
@@ -92,7 +96,7 @@ class Simulator:
         self.trickle_seconds = trickle_seconds
         self.delay = delay
         self.stopping = threading.Event()
-        self.gateway = Gateway(credentials, report_seconds=report_seconds)
+        self.gateway = Gateway(credentials, report_seconds=report_seconds, templates=templates)
         self._webhooks = Webhooks(
             url=webhook_url,
             headers=webhook_headers or {},
@@ -143,6 +147,15 @@ class Simulator:
     @webhook_url.setter
     def webhook_url(self, url: str | None) -> None:
         self._webhooks.url = url
+
+    @property
+    def templates(self) -> Templates | None:
+        """What GetTemplate lists; it can be set while the simulator runs."""
+        return self.gateway.templates
+
+    @templates.setter
+    def templates(self, templates: Templates | None) -> None:
+        self.gateway.templates = templates
 
     @property
     def webhooks(self) -> list[WebhookDelivery]:
