@@ -41,6 +41,14 @@ class IdempotencyConflict(EtelecomError):
     """The idempotency key was already used for a message of other content."""
 
 
+class TemplatesNotListed(EtelecomError):
+    """The provider gave no list of an account's templates; the text says why."""
+
+
+class ImportOutdated(EtelecomError):
+    """Templates were changed since an import was planned: nothing of it was written."""
+
+
 class MessageFailed(EtelecomError):
     """Base of what `message.raise_for_status()` raises; `message` is the row in question."""
 

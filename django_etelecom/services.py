@@ -30,6 +30,9 @@ from .dispatchers import dispatch
 from .drafts import Draft, prepare
 from .exceptions import InvalidMessage
 from .models import MessageLog, MessageTemplate, RouteRule
+from .template_import import check_import as check_import
+from .template_import import import_templates as import_templates
+from .transactions import refuse_inside_atomic
 from .uploads import begin_upload as begin_upload
 from .uploads import check_campaign as check_campaign
 from .uploads import choose_columns as choose_columns
@@ -244,13 +247,7 @@ def refresh_status(message: MessageLog) -> MessageLog:
     backend = backend_for(first.account)
     if not backend.can_be_asked:
         raise InvalidMessage({"message": [_("The backend of its account cannot be asked.")]})
-    try:
-        with transaction.atomic(using=MessageLog.database(), durable=True):
-            pass
-    except RuntimeError:
-        raise TransactionManagementError(
-            "refresh_status goes over the network: call it outside of atomic()."
-        ) from None
+    refuse_inside_atomic("refresh_status", using=MessageLog.database())
     evidence, interrupt = reports.ask(first, backend)
     reports.record_answer(first, evidence)
     try:

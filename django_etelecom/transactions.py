@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.db import OperationalError, connections, transaction
+from django.db.transaction import TransactionManagementError
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -20,6 +21,25 @@ def non_atomic(view: View) -> View:
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
+
+
+def refuse_inside_atomic(name: str, *, using: str) -> None:
+    """Refuse to go over the network while a transaction of the caller's is open.
+
+    Args:
+        name: of the function that was called.
+        using: the alias of the database.
+
+    Raises:
+        TransactionManagementError: it is.
+    """
+    try:
+        with transaction.atomic(using=using, durable=True):
+            pass
+    except RuntimeError:
+        raise TransactionManagementError(
+            f"{name} goes over the network: call it outside of atomic()."
+        ) from None
 
 
 def was_undone(error: OperationalError) -> bool:

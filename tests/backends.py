@@ -9,6 +9,7 @@ from django_etelecom.backends.base import BaseBackend, Outgoing
 from django_etelecom.client.codes import ReportedStatus
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.client.status import Report, StatusResult
+from django_etelecom.client.templates import TemplatesResult
 
 
 def accepted(outgoing: Outgoing) -> SendResult:
@@ -73,3 +74,12 @@ class AskableBackend(ScriptedBackend):
     def get_status(self, provider_message_id: str) -> StatusResult:
         self.asked.append(provider_message_id)
         return type(self).status(provider_message_id)
+
+
+class ListingBackend(ScriptedBackend):
+    """Can be asked for the account's templates: `page(number)` is the answer."""
+
+    page: ClassVar[Callable[[int], TemplatesResult]]
+
+    def get_templates(self, page: int) -> TemplatesResult:
+        return type(self).page(page)
