@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
+from django.urls import path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,7 @@ from ..models import MessageTemplate, TemplateParameter
 from ..schema import placeholders
 from .lookups import AskableLists
 from .rendering import filled_text
+from .template_import import import_view
 
 
 class MessageTemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
@@ -98,6 +100,11 @@ class MessageTemplateAdmin(AskableLists):
 
     class Media:
         css = {"all": ["etelecom/admin.css"]}
+
+    def get_urls(self) -> list[Any]:
+        # Before the admin's own, which take whatever follows `messagetemplate/` for an object's id.
+        importing = path("import/", import_view(self), name="etelecom_messagetemplate_import")
+        return [importing, *super().get_urls()]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         text = ["text", "preview"] if obj and obj.text else ["text"]

@@ -27,6 +27,30 @@ TIMEOUT_SECONDS = 2
 # Nobody who tries it waits half a minute.
 POLL_AFTER_SECONDS = [5, 20, 60, 300]
 
+# The shop's own templates as eTelecom has registered them, with a pattern that the shop does not
+# know yet, and one that it has not defined.
+REGISTERED = {
+    "order_confirmation": {
+        "customer_name": ("name", ""),
+        "order_code": ("code", "^DH-[0-9]+$"),
+        "amount": ("vnd", ""),
+        "delivery_date": ("date", ""),
+    },
+    "login_otp": {"otp": ("otp", "")},
+    "promotion": {
+        "customer_name": ("name", ""),
+        "product": ("product", ""),
+        "price": ("vnd", ""),
+        "last_day": ("date", ""),
+    },
+    "delivery_delayed": {
+        "customer_name": ("name", ""),
+        "order_code": ("code", "^DH-[0-9]+$"),
+        "new_date": ("date", ""),
+        "hotline": ("phone", ""),
+    },
+}
+
 
 @contextlib.contextmanager
 def simulated_provider(
@@ -41,7 +65,9 @@ def simulated_provider(
     Raises:
         OSError: the port is taken.
     """
-    with Simulator(port=port, on_receipt=on_receipt, report_seconds=0.5) as simulator:
+    with Simulator(
+        port=port, on_receipt=on_receipt, report_seconds=0.5, templates=REGISTERED
+    ) as simulator:
         account = {
             "USERNAME": "demo",
             "PASSWORD": "demo",
