@@ -88,7 +88,7 @@ def import_templates(
             own.update(account=F("account"))
             now = {one.code: one.content for one in compared(plan.account, plan.listed).templates}
             if any(now[change.code] != change.content for change in wanted):
-                raise ImportOutdated(_("The templates were changed meanwhile."))
+                raise ImportOutdated(_("The site's templates were changed meanwhile."))
             return [_write(change, plan.account, database) for change in wanted]
     except IntegrityError:
         raised = _("A template that was to be added is there already.")

@@ -96,14 +96,14 @@ class ImportTemplatesView(View):
         if isinstance(plan, str):
             return self._choice_page(choice, notice=f"{_('Nothing was imported.')} {plan}")
         if not plan.has_fingerprint(request.POST.get("fingerprint", "")):
-            return self._plan_page(plan, notice=_outdated())
+            return self._shown_again(plan, _("What you looked at was changed since."))
         form = ChangesForm(plan, request.POST)
         if not form.is_valid():
             return self._plan_page(plan, form=form)
         try:
             self._take_over(plan, form.cleaned_data["codes"])
-        except ImportOutdated:
-            return self._plan_page(compared(plan.account, plan.listed), notice=_outdated())
+        except ImportOutdated as error:
+            return self._shown_again(compared(plan.account, plan.listed), str(error))
         return HttpResponseRedirect(self._list_url())
 
     def _take_over(self, plan: ImportPlan, codes: list[str]) -> None:
@@ -167,6 +167,10 @@ class ImportTemplatesView(View):
             notice=notice,
         )
 
+    def _shown_again(self, plan: ImportPlan, why: str) -> HttpResponse:
+        told = _("Nothing was imported. %(why)s This is what would change now.") % {"why": why}
+        return self._plan_page(plan, notice=told)
+
     def _page(self, **context: Any) -> HttpResponse:
         site = self.model_admin.admin_site
         self.request.current_app = site.name
@@ -203,10 +207,3 @@ def _plan(account: str) -> ImportPlan | str:
         return str(error)
     except ImproperlyConfigured as error:
         return _("This site's settings do not allow it: %(error)s") % {"error": error}
-
-
-def _outdated() -> str:
-    return _(
-        "Nothing was imported: the provider's list or this site's templates were changed after "
-        "you had looked at them. This is what would change now."
-    )

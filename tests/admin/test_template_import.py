@@ -262,7 +262,9 @@ def test_import__what_changes_at_the_last_moment_is_shown_again(admin_client, li
 
     response = take_over(admin_client, "greeting")
 
-    assert "Nothing was imported" in notice(response)
+    assert notice(response) == (
+        "Nothing was imported. The templates were changed meanwhile. This is what would change now."
+    )
     assert not LogEntry.objects.exists()
 
 
