@@ -1,17 +1,25 @@
-"""Route rules, with their channels chosen by name."""
+"""Route rules: their channels chosen by name, what they come to at night, and who uses them."""
 
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import Count
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from ..models import Channel, RouteRule
-from ..models.routes import channel_names
+from ..models import Channel, MessageTemplate, RouteRule
+from ..models.routes import channel_names, channels_at_night
 from .lookups import AskableLists
 
 PLACES = ("first_channel", "second_channel", "third_channel")
+
+MOST_NAMED = 50
+"""Templates of a rule that its page names."""
 
 
 class RouteRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
@@ -61,21 +69,112 @@ class RouteRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscript
         return cleaned
 
 
+def night_warning(channels: object) -> str:
+    """Return what becomes of a message while Zalo lets no template out; "" where nothing does."""
+    later = channels_at_night(channels)
+    if not later:
+        return ""
+    sentences = [
+        gettext(
+            "From 22:00 to 06:00 Zalo may not let a ZNS template out (error -133). The message "
+            "then slides on at once to: %(channels)s."
+        )
+        % {"channels": channel_names(later)}
+    ]
+    if Channel.SMS in later:
+        sentences.append(gettext("Each SMS is paid."))
+    if Channel.CALL in later:
+        sentences.append(gettext("A call rings at night."))
+    sentences.append(
+        gettext("Where that is not wanted, send in the day, or by a rule of ZNS alone.")
+    )
+    return " ".join(sentences)
+
+
 @admin.register(RouteRule)
 class RouteRuleAdmin(AskableLists):
     form = RouteRuleForm
-    readonly_fields = ["channels_in_words"]
-    list_display = ["name", "channels_in_words", "is_default"]
+    readonly_fields = ["channels_in_order", "at_night", "used_by"]
+    list_display = ["name", "channels_in_order", "is_default", "number_of_templates"]
     search_fields = ["name"]
 
+    class Media:
+        css = {"all": ["etelecom/admin.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(number_of_templates=Count("templates"))
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [
+                (None, {"fields": ["name", "is_default"]}),
+                (_("Channels"), {"fields": PLACES}),
+            ]
         # Who may only look gets no form, and so no places to choose.
-        may_choose = obj is None or self.has_change_permission(request, obj)
+        places = PLACES if self.has_change_permission(request, obj) else ()
+        night = ["at_night"] if channels_at_night(obj.channels) else []
         return [
             (None, {"fields": ["name", "is_default"]}),
-            (_("Channels"), {"fields": PLACES if may_choose else ["channels_in_words"]}),
+            (_("Channels"), {"fields": [*places, "channels_in_order", *night]}),
+            (_("Where it is used"), {"fields": ["used_by"]}),
         ]
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if warning := night_warning(obj.channels):
+            messages.warning(request, warning)
+
     @admin.display(description=_("channels"))
-    def channels_in_words(self, rule: RouteRule) -> str:
-        return channel_names(rule.channels)
+    def channels_in_order(self, rule: RouteRule) -> SafeString:
+        if not isinstance(rule.channels, list):
+            return format_html("<bdi>{}</bdi>", channel_names(rule.channels))
+        names = ((channel_names([channel]),) for channel in rule.channels)
+        items = format_html_join("", "<li><bdi>{}</bdi></li>", names)
+        return format_html('<ol class="etelecom-route">{}</ol>', items)
+
+    @admin.display(description=_("at night"))
+    def at_night(self, rule: RouteRule) -> str:
+        return night_warning(rule.channels)
+
+    @admin.display(description=_("templates"), ordering="number_of_templates")
+    def number_of_templates(self, rule: Any) -> int:
+        number: int = rule.number_of_templates
+        return number
+
+    @admin.display(description=_("templates"))
+    def used_by(self, rule: Any) -> SafeString:
+        """Name the templates of this rule; of the default, tell how many have none of their own."""
+        lines: list[str] = [self._line(template) for template in rule.templates.all()[:MOST_NAMED]]
+        if rule.number_of_templates > MOST_NAMED:
+            listed = reverse(
+                "admin:etelecom_messagetemplate_changelist", current_app=self.admin_site.name
+            )
+            lines.append(
+                format_html(
+                    '<a href="{}?route__id__exact={}">{}</a>',
+                    listed,
+                    rule.pk,
+                    gettext("All %(count)d") % {"count": rule.number_of_templates},
+                )
+            )
+        if rule.is_default:
+            lines.append(_routeless())
+        if not lines:
+            return format_html("{}", gettext("No template uses it."))
+        items = format_html_join("", "<li>{}</li>", ((line,) for line in lines))
+        return format_html('<ul class="etelecom-used">{}</ul>', items)
+
+    def _line(self, template: MessageTemplate) -> SafeString:
+        site = self.admin_site.name
+        url = reverse("admin:etelecom_messagetemplate_change", args=[template.pk], current_app=site)
+        note = "" if template.is_active else gettext("(not active)")
+        return format_html('<a href="{}"><bdi>{}</bdi></a> {}', url, template, note)
+
+
+def _routeless() -> str:
+    number = MessageTemplate.objects.filter(route=None).count()
+    return ngettext(
+        "As the default: %(count)d template that has no route of its own.",
+        "As the default: %(count)d templates that have no route of their own.",
+        number,
+    ) % {"count": number}

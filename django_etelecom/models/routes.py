@@ -45,6 +45,16 @@ def channel_names(channels: object) -> str:
     return " → ".join(labels.get(str(channel), str(channel)) for channel in channels)
 
 
+def channels_at_night(channels: object) -> list[str]:
+    """Return where a message slides while Zalo lets no template out: the channels after ZNS.
+
+    Source: Zalo's error -133, a template is not allowed from 22:00 to 06:00.
+    """
+    if not isinstance(channels, list | tuple) or Channel.ZNS not in channels:
+        return []
+    return [str(channel) for channel in channels[channels.index(Channel.ZNS) + 1 :]]
+
+
 class RouteRule(models.Model):
     """An ordered list of channels; where one fails the provider slides to the next."""
 

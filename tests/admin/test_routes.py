@@ -1,12 +1,27 @@
 """Route rules in the admin: channels chosen by name, in their order."""
 
 import pytest
+from django.contrib.messages import get_messages
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from django_etelecom.models import RouteRule
+from django_etelecom.admin.routes import MOST_NAMED, night_warning
+from django_etelecom.models import MessageTemplate, RouteRule
 from tests.admin.conftest import page
 
 ADD = "admin:etelecom_routerule_add"
+LIST = reverse("admin:etelecom_routerule_changelist")
+
+ZNS_THEN_SMS = "<li><bdi>ZNS (Zalo)</bdi></li><li><bdi>SMS</bdi></li>"
+
+
+def change_url(rule: RouteRule) -> str:
+    return reverse("admin:etelecom_routerule_change", args=[rule.pk])
+
+
+def warnings(response) -> list[str]:
+    return [str(message) for message in get_messages(response.wsgi_request)]
 
 
 def filled(first: str = "", second: str = "", third: str = "", **fields: str) -> dict[str, str]:
@@ -86,14 +101,150 @@ def test_view_only__shows_the_channels(staff_client, default_route):
 
     response = staff_client("view_routerule").get(url)
 
-    assert "ZNS (Zalo)" in page(response)
+    html = page(response)
+    assert f'<ol class="etelecom-route">{ZNS_THEN_SMS}</ol>' in html
+    assert "From 22:00 to 06:00" in html
+    assert "first_channel" not in html
 
 
-def test_list__shows_channels_in_words(admin_client, default_route):
-    html = page(admin_client.get(reverse("admin:etelecom_routerule_changelist")))
+def test_add__form_has_nothing_to_show_yet(admin_client, db):
+    html = page(admin_client.get(reverse(ADD)))
 
-    assert "ZNS (Zalo) → SMS" in html
+    assert '<ol class="etelecom-route"' not in html
+    assert "Where it is used" not in html
+
+
+def test_list__shows_channels_in_order_and_how_many_templates(
+    admin_client, default_route, order_template
+):
+    order_template.route = default_route
+    order_template.save()
+
+    html = page(admin_client.get(LIST))
+
+    assert f'<ol class="etelecom-route">{ZNS_THEN_SMS}</ol>' in html
     assert 'alt="True"' in html
+    assert '<td class="field-number_of_templates">1</td>' in html
+
+
+def test_list__takes_few_queries(admin_client, default_route):
+    for number in range(20):
+        rule = RouteRule.objects.create(name=f"Rule {number}", channels=["3"])
+        MessageTemplate.objects.create(code=f"T{number}", route=rule)
+
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.get(LIST)
+
+    assert len(queries) <= 15
+
+
+def test_channels__that_a_script_stored_are_shown_as_they_are(admin_client, db):
+    rule = RouteRule.objects.create(name="Odd", channels="<b>")
+    RouteRule.objects.create(name="Odder", channels=["1", "<i>"])
+
+    html = page(admin_client.get(LIST))
+    assert "<bdi>&lt;b&gt;</bdi>" in html
+    assert "<li><bdi>&lt;i&gt;</bdi></li>" in html
+    assert admin_client.get(change_url(rule)).status_code == 200
+
+
+# --- At night -----------------------------------------------------------------------------------
+
+BEGINS = "From 22:00 to 06:00 Zalo may not let a ZNS template out (error -133)."
+ENDS = "Where that is not wanted, send in the day, or by a rule of ZNS alone."
+
+
+@pytest.mark.parametrize(
+    ("channels", "told"),
+    [
+        (["1", "3"], "then slides on at once to: SMS. Each SMS is paid."),
+        (["1", "2"], "then slides on at once to: Voice call. A call rings at night."),
+        (
+            ["1", "2", "3"],
+            "then slides on at once to: Voice call → SMS. Each SMS is paid. A call rings at night.",
+        ),
+        (["3", "1", "2"], "then slides on at once to: Voice call. A call rings at night."),
+    ],
+)
+def test_night__is_told_after_saving_and_on_the_page(admin_client, channels, told):
+    response = admin_client.post(reverse(ADD), filled(*channels))
+
+    [warning] = [text for text in warnings(response) if text.startswith(BEGINS)]
+    assert warning == f"{BEGINS} The message {told} {ENDS}"
+    html = page(admin_client.get(change_url(RouteRule.objects.get())))
+    assert "<label>At night:</label>" in html
+    assert warning in html
+
+
+@pytest.mark.parametrize("channels", [["1"], ["3"], ["3", "1"], ["2", "3"], ["3", "2", "1"]])
+def test_night__of_a_rule_that_slides_nowhere(admin_client, channels):
+    response = admin_client.post(reverse(ADD), filled(*channels))
+
+    assert not any(text.startswith(BEGINS) for text in warnings(response))
+    assert "At night" not in page(admin_client.get(change_url(RouteRule.objects.get())))
+
+
+def test_night__is_not_told_of_a_rule_that_is_refused(admin_client):
+    response = admin_client.post(reverse(ADD), filled("1", "3", "3"))
+
+    assert warnings(response) == []
+
+
+@pytest.mark.parametrize("channels", [None, "13", {"1": "3"}, [], [1, 3]])
+def test_night__channels_that_are_none(channels):
+    assert night_warning(channels) == ""
+
+
+# --- Where it is used ---------------------------------------------------------------------------
+
+
+def test_used__names_its_templates(admin_client, db):
+    rule = RouteRule.objects.create(name="SMS", channels=["3"])
+    one = MessageTemplate.objects.create(code="one", name="<b>One", route=rule)
+    MessageTemplate.objects.create(code="two", route=rule, is_active=False)
+    MessageTemplate.objects.create(code="three")
+
+    html = page(admin_client.get(change_url(rule)))
+
+    url = reverse("admin:etelecom_messagetemplate_change", args=[one.pk])
+    assert f'<a href="{url}"><bdi>&lt;b&gt;One (one)</bdi></a>' in html
+    assert "<bdi>two</bdi></a> (not active)" in html
+    assert "three" not in html
+    assert "As the default" not in html
+
+
+def test_used__by_none(admin_client, db):
+    rule = RouteRule.objects.create(name="SMS", channels=["3"])
+
+    assert "No template uses it." in page(admin_client.get(change_url(rule)))
+
+
+def test_used__as_the_default(admin_client, order_template, default_route):
+    html = page(admin_client.get(change_url(default_route)))
+    assert "As the default: 1 template that has no route of its own." in html
+
+    MessageTemplate.objects.create(code="other")
+    html = page(admin_client.get(change_url(default_route)))
+    assert "As the default: 2 templates that have no route of their own." in html
+
+
+def test_used__by_more_than_a_page_holds(admin_client, db):
+    rule = RouteRule.objects.create(name="SMS", channels=["3"])
+    for number in range(MOST_NAMED + 1):
+        MessageTemplate.objects.create(code=f"T{number:03}", route=rule)
+
+    with CaptureQueriesContext(connection) as queries:
+        html = page(admin_client.get(change_url(rule)))
+
+    assert len(queries) <= 15
+    assert "<bdi>T049</bdi>" in html
+    assert "T050" not in html
+    listed = reverse("admin:etelecom_messagetemplate_changelist")
+    assert f'<a href="{listed}?route__id__exact={rule.pk}">All {MOST_NAMED + 1}</a>' in html
+    assert admin_client.get(f"{listed}?route__id__exact={rule.pk}").status_code == 200
+
+
+# --- Deleting one -------------------------------------------------------------------------------
 
 
 def test_delete__a_templates_route_is_refused(admin_client, default_route, order_template):
