@@ -27,7 +27,8 @@ class Meaning(NamedTuple):
 
 
 _TEXT = (Kind.TEXT,)
-_NUMBER = (Kind.NUMBER, Kind.MONEY)
+_AMOUNT = (Kind.NUMBER, Kind.MONEY)
+_DIGITS = (*_AMOUNT, Kind.PHONE, Kind.OTP)
 _TIME = (Kind.TIME, Kind.DATE)
 
 MEANINGS: Mapping[str, Meaning] = {
@@ -45,11 +46,11 @@ MEANINGS: Mapping[str, Meaning] = {
     "product": Meaning(_TEXT),
     "productname": Meaning(_TEXT),
     "banknote": Meaning(_TEXT, 90),
-    "amount": Meaning(_NUMBER),
-    "number": Meaning(_NUMBER),
-    "int": Meaning(_NUMBER),
-    "integer": Meaning(_NUMBER),
-    "decimal": Meaning(_NUMBER),
+    "amount": Meaning(_AMOUNT),
+    "number": Meaning(_DIGITS),
+    "int": Meaning(_DIGITS),
+    "integer": Meaning(_DIGITS),
+    "decimal": Meaning(_DIGITS),
     "money": Meaning((Kind.MONEY,)),
     "currency": Meaning((Kind.MONEY,)),
     "vnd": Meaning((Kind.MONEY,)),

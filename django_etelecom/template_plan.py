@@ -72,7 +72,7 @@ class TemplateChange:
         return (self.code, self.is_new, self.parameters)
 
     @property
-    def category(self) -> str:
+    def category(self) -> MessageTemplate.Category:
         """Which a new template gets: the provider does not say what a template is for."""
         has_otp = any(change.after.kind == Kind.OTP for change in self.parameters)
         categories = MessageTemplate.Category
@@ -87,6 +87,11 @@ class TemplateChange:
             channels = ", ".join(channel_names([channel]) for channel in self.channels)
             told.append(
                 _("Registered for: %(channels)s") % {"channels": clean_text(channels, QUOTED)}
+            )
+        if self.is_new:
+            label = MessageTemplate.Category(self.category).label
+            told.append(
+                _("Not active at first, in the category: %(category)s") % {"category": label}
             )
         if self.gone:
             told.append(

@@ -74,6 +74,7 @@ def test_import__prints_what_changes_and_changes_it(listing, otp_template):
         "+ greeting",
         "    New parameter name: text, at most 30 characters",
         "    Registered for: ZNS (Zalo), Voice call, SMS",
+        "    Not active at first, in the category: transactional",
         "Templates added: 1, changed: 1.",
         "The new ones are not active: look at each one's category, text and route in the admin, "
         "and set it active there.",
@@ -168,6 +169,13 @@ def test_account__of_several_has_to_be_given(live, settings):
     run("--account", "two", "--yes")
 
     assert set(MessageTemplate.objects.values_list("account", flat=True)) == {"two"}
+
+
+def test_account__none_at_all(settings):
+    settings.ETELECOM = {}
+
+    with pytest.raises(CommandError, match="has no account"):
+        run()
 
 
 def test_import__templates_changed_meanwhile(listing, monkeypatch):

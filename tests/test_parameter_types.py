@@ -96,6 +96,8 @@ def test_pattern__that_is_not_taken_over_is_told(pattern, shown):
         (Parameter("value", Kind.MONEY, max_length=9), "emoji", "money", 9),
         # Any kind that fits stays, and so does a longest value that was set by hand.
         (Parameter("value", Kind.MONEY), "number", "money", None),
+        (Parameter("value", Kind.PHONE), "int", "phone", None),
+        (Parameter("value", Kind.PHONE), "amount", "number", None),
         (Parameter("value", Kind.DATE), "time", "date", None),
         (Parameter("value", Kind.TEXT), "name", "text", 30),
         (Parameter("value", Kind.TEXT, max_length=60), "name", "text", 60),

@@ -1,6 +1,8 @@
 """Templates from the provider: what they would change here, and that nothing else is."""
 
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -240,6 +242,7 @@ def test_plan__says_what_is_new():
         "never stored or shown",
         "New parameter shop: text, at most 200 characters",
         "Registered for: ZNS (Zalo), SMS, x",
+        "Not active at first, in the category: one-time password",
         "shop: the type “shop” is not known; it becomes text.",
     ]
 
@@ -249,7 +252,10 @@ def test_plan__says_that_a_new_one_has_no_parameters():
     [change] = plan_of(template("greeting")).changes
 
     assert change.category == "transactional"
-    assert change.sentences() == ["It has no parameters."]
+    assert change.sentences() == [
+        "It has no parameters.",
+        "Not active at first, in the category: transactional",
+    ]
 
 
 @pytest.mark.django_db
@@ -498,6 +504,27 @@ def test_import__first_statement_of_its_transaction_is_a_write():
         itertools.dropwhile(lambda sql: sql.upper().startswith(("BEGIN", "START")), statements)
     )
     assert first.startswith("UPDATE")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_import__by_two_at_once_writes_once(otp_template):
+    plan = plan_of(template("one", name=("name", "")), template("login_otp", more=("", "")))
+    start = threading.Barrier(2)
+
+    def take_over(_number: int) -> str:
+        start.wait()
+        try:
+            return f"{len(import_templates(plan))} written"
+        except ImportOutdated:
+            return "outdated"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(take_over, range(2))) == ["2 written", "outdated"]
+
+    assert [name for name, *_ in stored("one")] == ["name"]
+    assert [name for name, *_ in stored("login_otp")] == ["otp", "more"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -257,3 +257,18 @@ def test_delete__a_templates_route_is_refused(admin_client, default_route, order
 
     assert "protected related objects" in page(response)
     assert RouteRule.objects.exists()
+
+
+def test_delete__several_by_the_action(admin_client, default_route):
+    RouteRule.objects.create(name="SMS", channels=["3"])
+
+    admin_client.post(
+        LIST,
+        {
+            "action": "delete_selected",
+            "_selected_action": RouteRule.objects.values_list("pk", flat=True),
+            "post": "yes",
+        },
+    )
+
+    assert not RouteRule.objects.exists()

@@ -146,6 +146,11 @@ def test_not_found__is_absent():
     assert result.provider_detail == "No HTTP resource was found"
 
 
+def test_method_not_allowed__is_absent_too():
+    assert decipher(b"", status=405).is_absent
+    assert not decipher(b"", status=500).is_absent
+
+
 def test_no_right__keeps_what_was_said():
     result = sample("no_right")
 

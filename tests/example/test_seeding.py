@@ -3,8 +3,15 @@
 import pytest
 
 from django_etelecom.models import MessageTemplate, RouteRule
-from django_etelecom.services import begin_upload, check_message, choose_columns, load_parts
-from shop import seeding
+from django_etelecom.services import (
+    begin_upload,
+    check_import,
+    check_message,
+    choose_columns,
+    import_templates,
+    load_parts,
+)
+from shop import seeding, simulation
 from shop.models import Product
 from tests.example.conftest import ROOT
 
@@ -36,6 +43,23 @@ def test_seed__every_template_can_be_sent_by_its_examples(shop, etelecom_outbox,
 
     assert check.channels
     assert "{" not in check.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_registered__import_shows_one_new_and_one_changed_and_harms_none(live):
+    seeding.seed()
+    live.templates = simulation.REGISTERED
+
+    plan = check_import()
+    assert {change.code: change.is_new for change in plan.changes} == {
+        "order_confirmation": False,
+        "delivery_delayed": True,
+    }
+
+    import_templates(plan)
+    for fields in seeding.TEMPLATES:
+        examples = {parameter["name"]: parameter["example"] for parameter in fields["parameters"]}
+        assert check_message(fields["code"], "0912345678", examples).sendable
 
 
 def test_sheet__shows_what_an_upload_tells(shop):

@@ -41,7 +41,9 @@ class Command(BaseCommand):
 
     def _only_account(self) -> str:
         aliases = settings.account_aliases
-        if len(aliases) != 1:
+        if not aliases:
+            raise CommandError("ETELECOM['ACCOUNTS'] has no account.")
+        if len(aliases) > 1:
             raise CommandError(f"Give one of the accounts by --account: {', '.join(aliases)}.")
         return aliases[0]
 
