@@ -20,6 +20,7 @@ __all__ = [
     "Parameter",
     "Schema",
     "Wire",
+    "parts",
     "placeholders",
     "validate_name",
 ]
@@ -223,6 +224,11 @@ class Schema:
 def placeholders(text: str) -> list[str]:
     """Return the names that stand in braces in a template's text, in order, each once."""
     return list(dict.fromkeys(_PLACEHOLDER.findall(text)))
+
+
+def parts(text: str) -> list[str]:
+    """Return a template's text cut at its placeholders: text and a name by turns, text first."""
+    return _PLACEHOLDER.split(text)
 
 
 def validate_name(name: str) -> None:

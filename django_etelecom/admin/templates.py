@@ -1,72 +1,40 @@
 """Templates with their parameters, and a look at the text they make."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest
-from django.urls import path
-from django.utils.safestring import SafeString
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
 
-from ..conf import settings
 from ..models import MessageTemplate, TemplateParameter
-from ..schema import placeholders
+from . import drawing_up
 from .lookups import AskableLists
-from .rendering import filled_text
+from .previews import (
+    differences,
+    preview_view,
+    stored_look,
+    typed_look,
+    typed_parameters,
+    unposted_parameters,
+)
+from .template_forms import (
+    MessageTemplateForm,
+    ParameterFormSet,
+    ShownParameterForm,
+    ShownParameters,
+    ShownTemplateForm,
+)
 from .template_import import import_view
-
-
-class MessageTemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
-    """A template whose account is chosen among those of the site's settings."""
-
-    class Meta:
-        model = MessageTemplate
-        fields = ("code", "name", "category", "account", "route", "is_active", "text")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "account" in self.fields:
-            described = self.fields["account"]
-            self.fields["account"] = forms.ChoiceField(
-                label=described.label,
-                help_text=described.help_text,
-                choices=self._accounts(),
-                initial=described.initial,
-            )
-
-    def _accounts(self) -> list[tuple[str, Any]]:
-        choices: list[tuple[str, Any]] = [(alias, alias) for alias in settings.account_aliases]
-        stored = self.instance.account if self.instance.pk else ""
-        if stored and stored not in settings.account_aliases:
-            label = _("%(account)s (not in the site's settings)") % {"account": stored}
-            choices.append((stored, label))
-        return choices
-
-
-class ParameterFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]  # not subscriptable
-    """Parameters of a template; those without a position come last, as their rows stand."""
-
-    def add_fields(self, form: Any, index: int | None) -> None:
-        super().add_fields(form, index)
-        position = form.fields["position"]
-        position.required = False
-        position.help_text = _("Empty: at the end.")
-        if form.instance.pk is None:
-            position.initial = form.initial["position"] = None
-
-    def clean(self) -> None:
-        super().clean()
-        filled = [form for form in self.forms if form.is_valid() and form.has_changed()]
-        kept = [form.instance.position for form in self.forms if form.instance.pk]
-        given = [form.instance.position for form in filled]
-        last = max((position for position in kept + given if position is not None), default=-1)
-        for form in filled:
-            if form.instance.position is None:
-                last += 1
-                form.instance.position = last
+from .usage import usage_of
 
 
 class TemplateParameterInline(admin.TabularInline):  # type: ignore[type-arg]  # not subscriptable
@@ -87,6 +55,11 @@ class TemplateParameterInline(admin.TabularInline):  # type: ignore[type-arg]  #
         # Without JavaScript there is no button that adds a row.
         return 1 if obj else 3
 
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        if drawing_up.is_under_way(request):
+            kwargs |= {"form": ShownParameterForm, "formset": ShownParameters}
+        return super().get_formset(request, obj, **kwargs)
+
 
 @admin.register(MessageTemplate)
 class MessageTemplateAdmin(AskableLists):
@@ -96,54 +69,120 @@ class MessageTemplateAdmin(AskableLists):
     list_filter = ["is_active", "category", "account", "route"]
     list_select_related = ["route"]
     search_fields = ["code", "name"]
-    readonly_fields = ["preview"]
+
+    fieldsets = [
+        (None, {"fields": ["code", "name", "category", "is_active"]}),
+        (_("Sending"), {"fields": ["account", "route"]}),
+        (_("Text"), {"fields": ["text"]}),
+    ]
 
     class Media:
         css = {"all": ["etelecom/admin.css"]}
 
     def get_urls(self) -> list[Any]:
-        # Before the admin's own, which take whatever follows `messagetemplate/` for an object's id.
-        importing = path("import/", import_view(self), name="etelecom_messagetemplate_import")
-        return [importing, *super().get_urls()]
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        text = ["text", "preview"] if obj and obj.text else ["text"]
+        # Before the admin's own, which take whatever follows for an object's id.
+        view = preview_view(self)
         return [
-            (None, {"fields": ["code", "name", "category", "is_active"]}),
-            (_("Sending"), {"fields": ["account", "route"]}),
-            (_("Text"), {"fields": text}),
+            path("import/", import_view(self), name="etelecom_messagetemplate_import"),
+            path("preview/", view, name="etelecom_messagetemplate_preview"),
+            path("<int:pk>/preview/", view, name="etelecom_messagetemplate_preview"),
+            *super().get_urls(),
         ]
 
-    @admin.display(description=_("Preview"))
-    def preview(self, template: MessageTemplate) -> SafeString:
-        examples = {
-            parameter.name: parameter.example or parameter.name
-            for parameter in template.parameters.all()
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        if drawing_up.is_under_way(request):
+            kwargs["form"] = ShownTemplateForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    # A sample has what customers were told, and one-time passwords.
+    @method_decorator(sensitive_post_parameters(drawing_up.SAMPLE))
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        shown = dict(extra_context or {})
+        if drawing_up.is_asked_for(request):
+            shown |= self._draw_up(request, object_id)
+        return super().changeform_view(request, object_id, form_url, shown)
+
+    def _draw_up(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        """Put the parameters of the pasted sample into the rows that were posted.
+
+        Raises:
+            PermissionDenied: this person may not add parameters to this template.
+        """
+        template = self.get_object(request, unquote(object_id)) if object_id else None
+        if not self._may_draw_up(request, template):
+            raise PermissionDenied
+        if object_id and template is None:
+            return {}
+        form = drawing_up.SampleForm(request.POST)
+        sampled = form.cleaned_data[drawing_up.SAMPLE] if form.is_valid() else []
+        before = [
+            *unposted_parameters(self, request, template),
+            *typed_parameters(request.POST),
+        ]
+        names = [parameter.name for parameter in before]
+        new = [parameter for parameter in sampled if parameter.name not in names]
+        request.POST = drawing_up.drawn_up(request.POST, new)  # type: ignore[assignment]
+        if form.errors:
+            return {"sample": form.in_admin, "errors": form.errors}
+        drawing_up.tell(request, sampled, names)
+        # What was taken in is not drawn up again by the next button.
+        return {"sample": drawing_up.SampleForm().in_admin}
+
+    def _may_draw_up(self, request: HttpRequest, template: MessageTemplate | None) -> bool:
+        may_edit = (
+            self.has_change_permission(request, template)
+            if template
+            else self.has_add_permission(request)
+        )
+        inlines = self.get_inline_instances(request, template)
+        return may_edit and any(inline.has_add_permission(request, template) for inline in inlines)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        """Show besides the form what the text looks like, and where the template is used."""
+        look = (
+            typed_look(request.POST, unposted_parameters(self, request, obj))
+            if request.method == "POST"
+            else stored_look(obj)
+        )
+        may_edit = self.has_change_permission(request, obj) if obj else add
+        told = {
+            "look": look,
+            "preview_url": self._preview_url(obj) if may_edit else "",
+            "sample": drawing_up.SampleForm().in_admin,
+            "may_draw_up": self._may_draw_up(request, obj),
+            "usage": obj and usage_of(obj, request, self.admin_site),
         }
-        return filled_text(template.text, examples)
+        return super().render_change_form(request, {**told, **context}, add, change, form_url, obj)
+
+    def _preview_url(self, template: MessageTemplate | None) -> str:
+        return reverse(
+            "admin:etelecom_messagetemplate_preview",
+            args=[template.pk] if template else [],
+            current_app=self.admin_site.name,
+        )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        self._warn_of_text(request, form.instance)
-
-    def _warn_of_text(self, request: HttpRequest, template: MessageTemplate) -> None:
-        """Tell where the text and the parameters name different things."""
-        if not template.text:
-            return
-        in_text = placeholders(template.text)
-        names = list(template.parameters.values_list("name", flat=True))
-        if undefined := [name for name in in_text if name not in names]:
-            messages.warning(
-                request,
-                _("The text names what is not a parameter: %(names)s.")
-                % {"names": ", ".join(undefined)},
-            )
-        if unused := [name for name in names if name not in in_text]:
-            messages.warning(
-                request,
-                _("The text does not name these parameters: %(names)s.")
-                % {"names": ", ".join(unused)},
-            )
+        template = form.instance
+        names = template.parameters.values_list("name", flat=True)
+        for sentence in differences(template.text, names):
+            messages.warning(request, sentence)
 
     def get_deleted_objects(
         self, objs: Sequence[Any] | models.QuerySet[Any], request: HttpRequest
