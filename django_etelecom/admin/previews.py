@@ -151,7 +151,7 @@ def stored_parameters(template: MessageTemplate) -> list[Parameter]:
     return [
         Parameter(
             name=stored.name,
-            kind=Kind(stored.kind),
+            kind=_kind(stored.kind),
             max_length=stored.max_length,
             example=stored.example,
         )
@@ -186,10 +186,14 @@ def _typed_parameter(posted: QueryDict, row: str) -> Parameter:
     )
     return Parameter(
         name=clean_text(name.strip(), MAX_NAME_LENGTH),
-        kind=Kind(kind) if kind in Kind.values else Kind.TEXT,
+        kind=_kind(kind),
         max_length=int(longest) if re.fullmatch("[0-9]{1,9}", longest) else None,
         example=example[:MAX_EXAMPLE],
     )
+
+
+def _kind(value: str) -> Kind:
+    return Kind(value) if value in Kind.values else Kind.TEXT
 
 
 def _channels(route: RouteRule | None) -> Any:

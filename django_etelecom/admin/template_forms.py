@@ -3,11 +3,16 @@
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator
+from django.forms.formsets import DELETION_FIELD_NAME
 from django.forms.utils import ErrorDict
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import settings
 from ..models import MessageTemplate
+
+LAST_POSITION = 9999
+"""That can be typed: there has to be room after it."""
 
 
 class MessageTemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
@@ -45,11 +50,13 @@ class ParameterFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]  # no
         position = form.fields["position"]
         position.required = False
         position.help_text = _("Empty: at the end.")
+        position.validators.append(MaxValueValidator(LAST_POSITION))
         if form.instance.pk is None:
             position.initial = form.initial["position"] = None
 
     def clean(self) -> None:
         super().clean()
+        self._refuse_same_letters()
         filled = [form for form in self.forms if form.is_valid() and form.has_changed()]
         kept = [form.instance.position for form in self.forms if form.instance.pk]
         given = [form.instance.position for form in filled]
@@ -58,6 +65,20 @@ class ParameterFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]  # no
             if form.instance.position is None:
                 last += 1
                 form.instance.position = last
+
+    def _refuse_same_letters(self) -> None:
+        """Refuse names that MariaDB takes for one."""
+        typed = [form.cleaned_data for form in self.forms]
+        names = [
+            row["name"] for row in typed if row.get("name") and not row.get(DELETION_FIELD_NAME)
+        ]
+        by_letters = {name.lower(): name for name in names}
+        for name in names:
+            if by_letters[name.lower()] != name:
+                raise forms.ValidationError(
+                    _("“%(first)s” and “%(second)s” differ in nothing but capital letters."),
+                    params={"first": name, "second": by_letters[name.lower()]},
+                )
 
 
 class ShownAgain:

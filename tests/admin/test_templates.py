@@ -128,6 +128,43 @@ def test_parameter__same_name_twice_is_refused(admin_client):
     assert not MessageTemplate.objects.exists()
 
 
+def test_parameter__names_that_a_database_takes_for_one_are_refused(admin_client):
+    response = admin_client.post(
+        reverse(ADD), filled({"name": "otp"}, {"name": "OTP"}, {"name": "", "kind": "text"})
+    )
+
+    assert "“otp” and “OTP” differ in nothing but capital letters." in page(response)
+    assert not MessageTemplate.objects.exists()
+
+
+def test_parameter__takes_the_place_of_one_that_is_deleted(admin_client, otp_template):
+    stored = {
+        "id": str(otp_template.parameters.get().pk),
+        "template": str(otp_template.pk),
+        "name": "CODE",
+        "kind": "otp",
+        "DELETE": "on",
+    }
+
+    response = admin_client.post(
+        change_url(otp_template), filled(stored, {"name": "code"}, code="login_otp", stored=1)
+    )
+
+    assert response.status_code == 302
+    assert names_in_order("login_otp") == ["code"]
+
+
+@pytest.mark.parametrize("position", ["-1", "x", "10000", "2147483647", "9" * 100])
+def test_positions__that_leave_no_room_are_refused(admin_client, position):
+    response = admin_client.post(
+        reverse(ADD), filled({"name": "a", "position": position}, {"name": "b"})
+    )
+
+    [formset] = response.context["inline_admin_formsets"]
+    assert list(formset.formset.errors[0]) == ["position"]
+    assert not MessageTemplate.objects.exists()
+
+
 # --- Drawn up from a sample ---------------------------------------------------------------------
 
 

@@ -50,10 +50,7 @@
   }
 
   function addButtons(row) {
-    const position = field(row, "position");
-    if (!position) return;
-    row.querySelector(".etelecom-order")?.remove();
-    position.after(moves.content.cloneNode(true));
+    field(row, "position").after(moves.content.cloneNode(true));
     for (const button of row.querySelectorAll("[data-by]")) {
       button.addEventListener("click", () => move(row, button));
     }
@@ -78,6 +75,8 @@
     refresh();
   }
 
+  // Among rows that are only shown there is no telling where one that can be moved would be.
+  if (rows().some((row) => !field(row, "position"))) return;
   rows().forEach(addButtons);
   refresh();
   group?.addEventListener("input", refresh);
