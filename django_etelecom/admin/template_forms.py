@@ -53,6 +53,9 @@ class ParameterFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]  # no
         position.validators.append(MaxValueValidator(LAST_POSITION))
         if form.instance.pk is None:
             position.initial = form.initial["position"] = None
+        for field in form.fields.values():
+            # The admin's table has its words in the head of a column alone.
+            field.widget.attrs.setdefault("aria-label", field.label)
 
     def clean(self) -> None:
         super().clean()

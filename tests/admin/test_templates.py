@@ -114,6 +114,13 @@ def test_positions__without_one_come_last(admin_client, order_template):
     assert names_in_order("order_confirmation") == [*names[1:], names[0], "shop"]
 
 
+def test_parameter__each_field_has_a_name_of_its_own(admin_client):
+    html = page(admin_client.get(reverse(ADD)))
+
+    for name in ("Position", "Name", "Kind", "Required", "Secret", "Longest value", "Example"):
+        assert html.count(f'aria-label="{name}"') == 4  # Three rows, and the one that is copied.
+
+
 def test_parameter__name_that_no_text_could_hold_is_refused(admin_client):
     response = admin_client.post(reverse(ADD), filled({"name": "no spaces"}))
 
