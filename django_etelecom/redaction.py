@@ -140,14 +140,14 @@ def _is_plain(payload: object) -> bool:
     )
 
 
-def mask_text(text: str, secrets: Iterable[str] | Secrets) -> str:
+def mask_text(text: str, secrets: Iterable[str] | Secrets, *, may_be_cut: bool = True) -> str:
     """Return free text with every secret masked; only its first 8,192 characters are kept.
 
     Finds a secret in either case, in JSON, HTML, percent and base64 escapes and in hexadecimal,
-    spaced, dashed or grouped, in full-width characters and with invisible ones in between, and
-    the beginning of a secret where the text was cut off in it.
+    spaced, dashed or grouped, in full-width characters and with invisible ones in between, and,
+    where the text may have been cut off, the beginning of a secret at its end.
     """
-    return _masked(text, _needles(secrets), may_be_cut=True) if text else ""
+    return _masked(text, _needles(secrets), may_be_cut=may_be_cut) if text else ""
 
 
 def clean_text(text: object, limit: int) -> str:
