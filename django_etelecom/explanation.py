@@ -23,6 +23,8 @@ class Step(enum.StrEnum):
 
     REFRESH = "refresh"
     """Ask the provider now."""
+    CANCEL = "cancel"
+    """Not send it, while it waits."""
     RESEND = "resend"
     """Send it again: to another number, by another route, or as it is."""
 
@@ -286,7 +288,9 @@ def _steps(message: MessageLog) -> list[Step]:
         return steps
     if message.provider_message_id:
         steps.append(Step.REFRESH)
-    if message.status not in (Status.QUEUED, Status.SENDING):
+    if message.status == Status.QUEUED:
+        steps.append(Step.CANCEL)
+    elif message.status != Status.SENDING:
         steps.append(Step.RESEND)
     return steps
 

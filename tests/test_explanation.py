@@ -65,7 +65,7 @@ def test_queued__says_what_it_waits_for(message, columns, where):
     told = in_state(message, status="queued", provider_message_id="", **columns)
 
     assert told.where.startswith(where)
-    assert (told.advice, told.steps) == ([], [])
+    assert (told.advice, told.steps) == ([], [Step.CANCEL])
 
 
 def test_queued__of_a_paused_account(message):
@@ -260,7 +260,7 @@ def test_story__id_that_two_messages_share(message):
 @pytest.mark.parametrize(
     ("status", "where", "steps"),
     [
-        ("queued", "It waits to be sent.", []),
+        ("queued", "It waits to be sent.", [Step.CANCEL]),
         ("sending", "It is being sent at this moment.", []),
         ("cancelled", "It was cancelled before it was sent.", [Step.RESEND]),
     ],

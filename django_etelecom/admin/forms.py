@@ -1,5 +1,7 @@
 """Forms for sending by hand: choose a template, and a form grown from its parameters."""
 
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from django import forms
@@ -59,7 +61,26 @@ class TypedField(forms.Field):
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """Return what goes back into the page: no secret, and nothing of megabytes."""
-        return "" if self.secret or len(data or "") > LONGEST_REFILLED else data
+        # A field that was not asked for and is at fault comes with what it was filled with.
+        shown = initial if data is None else data
+        return "" if self.secret or len(shown or "") > LONGEST_REFILLED else shown
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a message that is sent again takes over from the first, by the names of the fields."""
+
+    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Taken where nothing is typed."""
+    masked: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Of those the ones that this person may not see, as they are shown."""
+    asked: Collection[str] | None = None
+    """The fields that are there to be filled in; None: all."""
+    cover: Callable[[str], str] = str
+    """Masks in a text what this person may not see."""
+
+
+NOTHING = Kept()
 
 
 class MessageForm(forms.Form):
@@ -72,52 +93,72 @@ class MessageForm(forms.Form):
     check: MessageCheck
     length: int
 
-    def __init__(self, plan: TemplatePlan, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        plan: TemplatePlan,
+        data: Mapping[str, Any] | None = None,
+        *,
+        initial: Mapping[str, str] | None = None,
+        kept: Kept = NOTHING,
+    ) -> None:
         self.plan = plan
-        self.fields["to"] = TypedField(
-            label=_("To"),
-            help_text=_("A mobile number, such as 0912 345 678."),
-            widget=_input(type="tel", autocomplete="off"),
-        )
-        self.fields["route"] = TypedField(
-            label=_("Route"), required=False, widget=forms.Select(choices=_routes(plan))
-        )
-        for parameter in plan.schema.parameters:
-            self.fields[PREFIX + parameter.name] = TypedField(
-                label=label(parameter.name),
-                required=parameter.required,
-                secret=parameter.is_secret,
-                help_text=_help(parameter),
-                widget=_widget(parameter),
-            )
+        self.kept = kept
+        super().__init__(data, initial={**(initial or {}), **dict.fromkeys(self._secret, "")})
+        self._left_out = _fields(plan)
+        self.names = tuple(self._left_out)
+        for name in self.names:
+            if kept.asked is None or name in kept.asked or self.data.get(name):
+                self._ask(name)
+
+    def _ask(self, name: str) -> None:
+        field = self.fields[name] = self._left_out.pop(name)
+        if name in self.kept.masked:
+            field.required = False
+            field.help_text = _("Leave it empty to keep %(masked)s.") % {
+                "masked": self.kept.masked[name]
+            }
 
     @property
     def fieldsets(self) -> list[tuple[Any, dict[str, Any]]]:
         """The fields in the admin's own notation."""
-        names = [PREFIX + name for name in self.plan.schema.names]
-        recipient = (None, {"fields": ["to", "route"]})
-        return [recipient, (_("Parameters"), {"fields": names})] if names else [recipient]
+        shown = [name for name in self.names if name in self.fields]
+        params = [name for name in shown if name.startswith(PREFIX)]
+        others = [name for name in shown if name not in params]
+        fieldsets = [(None, {"fields": others}), (_("Parameters"), {"fields": params})]
+        return [(title, options) for title, options in fieldsets if options["fields"]]
 
     @property
     def typed(self) -> dict[str, str]:
         """What was typed, by the fields' names; parameters that the template has not included.
 
-        A field that was not posted is blank: of a message that is sent again, the old value would
-        take its place after the check.
+        A field that was not posted is blank, unless its value is kept: of a message that is sent
+        again, the old value would take its place after the check.
         """
-        posted = {
+        return {**dict.fromkeys(self.names, ""), **self.kept.values, **self._posted}
+
+    @property
+    def _posted(self) -> dict[str, str]:
+        return {
             name: self.data[name]
             for name in self.data
-            if name in ("to", "route") or name.startswith(PREFIX)
+            if (name in ("to", "route") or name.startswith(PREFIX))
+            and (name not in self.kept.masked or self.data[name].strip())
         }
-        return {**dict.fromkeys(self.fields, ""), **posted}
+
+    @property
+    def taken_over(self) -> list[str]:
+        """The names of the fields whose value is the first message's."""
+        posted = self._posted
+        return [name for name in self.kept.values if name not in posted]
 
     @property
     def shareable(self) -> dict[str, str]:
         """What was typed, without the secrets."""
-        secret = {PREFIX + name for name in self.plan.schema.secret_names}
-        return {name: value for name, value in self.typed.items() if name not in secret}
+        return {name: value for name, value in self.typed.items() if name not in self._secret}
+
+    @property
+    def _secret(self) -> set[str]:
+        return {PREFIX + name for name in self.plan.schema.secret_names}
 
     def clean(self) -> None:
         try:
@@ -132,6 +173,9 @@ class MessageForm(forms.Form):
             self.length = len(wire.render(self.plan.text, masked=False))
 
     def _add_faults(self, name: str, sentences: list[str]) -> None:
+        sentences = [self.kept.cover(sentence) for sentence in sentences]
+        if name in self._left_out:
+            self._ask(name)
         if name in self.fields:
             self.add_error(name, sentences)
         else:
@@ -165,6 +209,28 @@ def admin_form(form: Any, fieldsets: Any) -> AdminForm:
 def label(name: str) -> str:
     """Return a parameter's name as a person reads it: `customer_name` as `Customer name`."""
     return pretty_name(name)
+
+
+def _fields(plan: TemplatePlan) -> dict[str, TypedField]:
+    fields = {
+        "to": TypedField(
+            label=_("To"),
+            help_text=_("A mobile number, such as 0912 345 678."),
+            widget=_input(type="tel", autocomplete="off"),
+        ),
+        "route": TypedField(
+            label=_("Route"), required=False, widget=forms.Select(choices=_routes(plan))
+        ),
+    }
+    for parameter in plan.schema.parameters:
+        fields[PREFIX + parameter.name] = TypedField(
+            label=label(parameter.name),
+            required=parameter.required,
+            secret=parameter.is_secret,
+            help_text=_help(parameter),
+            widget=_widget(parameter),
+        )
+    return fields
 
 
 def _routes(plan: TemplatePlan) -> list[tuple[str, str]]:

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from django.contrib import admin, messages
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.contrib import messages
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotAllowed,
-    HttpResponseRedirect,
-)
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -23,7 +13,6 @@ from .. import reports
 from ..exceptions import InvalidMessage
 from ..models import MessageEvent, MessageLog
 from ..services import refresh_status
-from ..transactions import non_atomic
 from .forms import unusable_settings
 
 MOST = 100
@@ -33,28 +22,8 @@ PATIENCE = 20.0
 """Seconds after which one request asks about no further message."""
 
 
-def refresh_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
-    """Return the view of `messagelog/<pk>/refresh/`, open to who may see the message."""
-
-    def view(request: HttpRequest, object_id: str) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        message = model_admin.get_object(request, object_id)
-        if message is None:
-            raise Http404
-        if not model_admin.has_view_permission(request, message):
-            raise PermissionDenied
-        _refresh(request, message)
-        site = model_admin.admin_site.name
-        return HttpResponseRedirect(
-            reverse("admin:etelecom_messagelog_change", args=[message.pk], current_app=site)
-        )
-
-    wrapped: Callable[..., Any] = non_atomic(model_admin.admin_site.admin_view(view))
-    return wrapped
-
-
-def _refresh(request: HttpRequest, message: MessageLog) -> None:
+def refresh_one(request: HttpRequest, message: MessageLog) -> None:
+    """Ask what became of a message and tell what the provider says."""
     before = message.status
     try:
         refresh_status(message)

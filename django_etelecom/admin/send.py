@@ -7,19 +7,17 @@ key, so that a confirmation sent twice sends one message.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import re
 import uuid
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -32,11 +30,11 @@ from ..models import MessageLog, MessageTemplate
 from ..models.messages import Status
 from ..models.routes import channel_names
 from ..models.templates import TemplatePlan
-from ..redaction import MASK
-from ..schema import Kind
-from ..sealing import SealBroken, key_digest, seal, unseal
+from ..sealing import SealBroken, key_digest
 from ..services import MessageCheck, check_message, resend_message, send_message
 from ..transactions import non_atomic
+from .checked import CheckedMessage
+from .covers import Cover
 from .forms import (
     PREFIX,
     MessageForm,
@@ -46,16 +44,39 @@ from .forms import (
     message_arguments,
     unusable_settings,
 )
+from .numbers import record_sight, sees_numbers
 from .rendering import filled_text
+from .repeats import Repeat, Way
+from .sending import first_context, may_resend, may_send, send_page
 
-PURPOSE = "admin send"
 
-CERTAINLY_NOT_ARRIVED = (Status.REJECTED, Status.NOT_SENT, Status.CANCELLED, Status.UNDELIVERED)
+class SendPages(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
+    """The pages of sending, and the way to them for who may send and not see messages."""
 
-_DAY = re.compile("([0-9]{2})/([0-9]{2})/([0-9]{4})")
+    def get_urls(self) -> list[Any]:
+        # Before the admin's own, which take whatever follows `messagelog/` for an object's id.
+        return [
+            path("send/", send_view(self), name="etelecom_messagelog_send"),
+            *super().get_urls(),
+        ]
 
-CONFIRM_WITHIN = 15 * 60
-"""Seconds."""
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        """Have the admin's index list the messages for whoever may send some."""
+        allowed = super().get_model_perms(request)
+        return {**allowed, "view": allowed["view"] or may_send(request)}
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Lead those from the index to the pages of sending who may not see the list."""
+        if (
+            request.method in ("GET", "HEAD")
+            and not self.has_view_permission(request)
+            and may_send(request)
+        ):
+            site = self.admin_site.name
+            return HttpResponseRedirect(reverse("admin:etelecom_messagelog_send", current_app=site))
+        return super().changelist_view(request, extra_context)
 
 
 def send_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
@@ -63,66 +84,6 @@ def send_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
     view: Callable[..., Any] = SendMessageView.as_view(model_admin=model_admin)
     view = model_admin.admin_site.admin_view(sensitive_post_parameters()(view))
     return non_atomic(view)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class CheckedMessage:
-    """What a person has checked and may confirm."""
-
-    template: str
-    """The template's code."""
-    account: str
-    typed: Opaque[dict[str, str]]
-    """What the fields of the form held."""
-    secret: list[str]
-    """Which of those fields held a secret."""
-    shown: str
-    """What the page of the check showed, secrets masked."""
-    resend_of: str = ""
-    """Public id of the message that this one repeats; empty: none."""
-    nonce: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex)
-
-    def sealed_for(self, user: Any) -> str:
-        return seal(
-            json.dumps(
-                {
-                    "user": str(user.pk),
-                    "nonce": self.nonce,
-                    "template": self.template,
-                    "account": self.account,
-                    "typed": self.typed.reveal(),
-                    "secret": self.secret,
-                    "shown": self.shown,
-                    "resend_of": self.resend_of,
-                }
-            ),
-            purpose=PURPOSE,
-        )
-
-    @classmethod
-    def opened_by(cls, user: Any, token: str) -> CheckedMessage:
-        """Return the message sealed in `token`.
-
-        Raises:
-            SealBroken: it was not sealed here, not for this user, or too long ago.
-        """
-        opened = json.loads(unseal(token, purpose=PURPOSE, max_age=CONFIRM_WITHIN))
-        if opened["user"] != str(user.pk):
-            raise SealBroken("The sealed message is another person's.")
-        return cls(
-            template=opened["template"],
-            account=opened["account"],
-            typed=Opaque(opened["typed"]),
-            secret=opened["secret"],
-            shown=opened["shown"],
-            resend_of=opened["resend_of"],
-            nonce=opened["nonce"],
-        )
-
-    def refilled(self, plan: TemplatePlan) -> MessageForm:
-        """Return the form with what was typed but the secrets, whatever they are by now."""
-        typed = self.typed.reveal().items()
-        return MessageForm(plan, {name: value for name, value in typed if name not in self.secret})
 
 
 class SendMessageView(View):
@@ -134,7 +95,7 @@ class SendMessageView(View):
     model_admin: admin.ModelAdmin[Any] = None  # type: ignore[assignment]  # as_view() gives it
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not request.user.has_perm("etelecom.send_message"):
+        if not may_send(request):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
@@ -143,13 +104,18 @@ class SendMessageView(View):
         if not choice.is_valid():
             return self._choice_page(choice)
         code = choice.cleaned_data["template"]
-        first, plan = self._first, _plan(code)
-        if first is None and self._named is not None:
+        plan = _plan(code)
+        if self._repeat is None and self._named is not None:
             notice = _("What the first message said was erased: this will be a new one.")
             return self._form_page(code, notice=notice)
-        if first is None or plan is None:
+        if self._repeat is None or plan is None:
             return self._form_page(code)
-        return self._form_page(code, MessageForm(plan, initial=_typed_of(first, plan)))
+        form = self._form(plan)
+        if not form.fields:
+            return self._check(code)
+        if self._repeat.cover is None and "to" in form.fields:
+            record_sight(request, "Saw the number.", self._repeat.first)
+        return self._form_page(code, form)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         step = request.POST.get("step")
@@ -167,11 +133,25 @@ class SendMessageView(View):
             )
         return self._confirm(checked) if step == "confirm" else self._change(checked)
 
+    def _form(
+        self, plan: TemplatePlan, data: Any = None, *, initial: dict[str, str] | None = None
+    ) -> MessageForm:
+        """Return the form, in which a message that is sent again has been filled in."""
+        if self._repeat is None:
+            return MessageForm(plan, data, initial=initial)
+        typed = initial or {}
+        return MessageForm(
+            plan,
+            data,
+            initial={**self._repeat.initial(plan), **typed},
+            kept=self._repeat.kept(plan, ask_also=filter(typed.get, typed)),
+        )
+
     def _check(self, code: str) -> HttpResponse:
         plan = _plan(code)
         if plan is None:
             return self._choice_page(TemplateChoiceForm({"template": code}))
-        form = MessageForm(plan, self.request.POST)
+        form = self._form(plan, self.request.POST)
         if not form.is_valid():
             return self._form_page(code, form)
         checked = CheckedMessage(
@@ -180,9 +160,15 @@ class SendMessageView(View):
             typed=Opaque(form.typed),
             secret=[name for name in form.typed if name not in form.shareable],
             shown=_shown(plan, form.check),
-            resend_of=str(self._first.public_id) if self._first else "",
+            resend_of=str(self._repeat.first.public_id) if self._repeat else "",
+            taken_over=form.taken_over,
         )
-        values = form.check.wire["list_param"]
+        if self._repeat and self._repeat.cover is None and "to" in form.taken_over:
+            record_sight(self.request, "Saw the number.", self._repeat.first)
+        values = {
+            name: form.kept.cover(value) if PREFIX + name in form.taken_over else value
+            for name, value in form.check.wire["list_param"].items()
+        }
         return self._page(
             "check",
             _("Check the message"),
@@ -190,34 +176,35 @@ class SendMessageView(View):
             text=plan.text
             and filled_text(plan.text, dict.fromkeys(plan.schema.names, "") | values),
             length=form.length,
-            recipient=phone.display(form.check.recipient),
+            recipient=self._shown_number(form.check.recipient, form.taken_over),
             channels=channel_names(form.check.channels),
             params=[(label(name), value) for name, value in values.items()],
             sealed=checked.sealed_for(self.request.user),
         )
 
+    def _shown_number(self, recipient: str, taken_over: list[str]) -> str:
+        """Return the number as this person may see it: who typed it sees it whole."""
+        is_seen = "to" not in taken_over or sees_numbers(self.request)
+        return phone.display(recipient) if is_seen else phone.mask(recipient)
+
     def _confirm(self, checked: CheckedMessage) -> HttpResponse:
         # Confirmed before: what has become of the template since then changes nothing of it.
         message = MessageLog.of_key(checked.account, key_digest(checked.nonce))
         if message is not None:
-            _tell(self.request, message)
-            return HttpResponseRedirect(self._page_after(message))
+            return self._sent(message, checked)
         notice = _("Nothing was sent: the template or its route was changed after your check.")
+        plan = _plan(checked.template)
         try:
             check = check_message(checked.template, **message_arguments(checked.typed.reveal()))
-            plan = _plan(checked.template)
             if plan is not None and _shown(plan, check) == checked.shown:
-                message = self._send(checked)
-                _tell(self.request, message)
-                return HttpResponseRedirect(self._page_after(message))
+                return self._sent(self._send(checked), checked)
         except InvalidMessage:
             notice = _("Nothing was sent: what you checked is not valid any more.")
         except (IdempotencyConflict, SendBlocked) as error:
             notice = _("Nothing was sent: %(error)s") % {"error": error}
         except ImproperlyConfigured as error:
             notice = _("Nothing was sent.") + " " + unusable_settings(error)
-        plan = _plan(checked.template)
-        form = checked.refilled(plan) if plan else None
+        form = self._form(plan, checked.refill) if plan else None
         return self._form_page(checked.template, form, notice=notice)
 
     def _send(self, checked: CheckedMessage) -> MessageLog:
@@ -234,17 +221,24 @@ class SendMessageView(View):
             raise InvalidMessage({"message": [_("The first message does not exist any more.")]})
         return resend_message(first, **arguments)
 
-    @property
-    def _first(self) -> MessageLog | None:
+    def _sent(self, message: MessageLog, checked: CheckedMessage) -> HttpResponse:
+        _tell(self.request, message, self._shown_number(message.recipient, checked.taken_over))
+        return HttpResponseRedirect(self._page_after(message))
+
+    @cached_property
+    def _repeat(self) -> Repeat | None:
         """The message that is to be sent again: of one that was stripped nothing is left to send.
 
         Raises:
             PermissionDenied: as `_named`.
         """
-        named = self._named
-        return None if named is None or named.is_stripped else named
+        first = self._named
+        if first is None or first.is_stripped:
+            return None
+        cover = None if sees_numbers(self.request) else Cover(first.recipient)
+        return Repeat(first, Way.named(self.request.GET.get("way", "")), cover)
 
-    @property
+    @cached_property
     def _named(self) -> MessageLog | None:
         """The message that the address names to be sent again, if any.
 
@@ -260,19 +254,14 @@ class SendMessageView(View):
         first = rows.filter(public_id=public_id).first()
         if first is None or first.template.code != code:
             return None
-        if not (
-            self.request.user.has_perm("etelecom.resend_message")
-            and self.model_admin.has_view_permission(self.request, first)
-        ):
+        if not may_resend(self.request, self.model_admin):
             raise PermissionDenied
         return first
 
     def _change(self, checked: CheckedMessage) -> HttpResponse:
         plan = _plan(checked.template)
-        if plan is None:
-            return self._form_page(checked.template)
-        filled = checked.refilled(plan)
-        return self._form_page(checked.template, MessageForm(plan, initial=filled.shareable))
+        form = self._form(plan, initial=checked.refill) if plan else None
+        return self._form_page(checked.template, form)
 
     def _page_after(self, message: MessageLog) -> str:
         site = self.model_admin.admin_site.name
@@ -299,7 +288,7 @@ class SendMessageView(View):
         form = form or MessageForm(plan)
         return self._page(
             "form",
-            _("Send a message"),
+            _("Send again") if self._repeat else _("Send a message"),
             template=code,
             text=plan.text
             and filled_text(plan.text, {name: f"{{{name}}}" for name in plan.schema.names}),
@@ -308,46 +297,13 @@ class SendMessageView(View):
             notice=notice,
         )
 
-    def _context_of_resend(self, code: str) -> dict[str, Any]:
-        query = {"template": code}
-        first = self._first
-        if first is not None:
-            query["resend_of"] = str(first.public_id)
-        return {
-            "first": first,
-            "may_have_arrived": first is not None and first.status not in CERTAINLY_NOT_ARRIVED,
-            "query": urlencode(query),
-        }
-
     def _page(self, name: str, title: str, **context: Any) -> HttpResponse:
-        self.request.current_app = self.model_admin.admin_site.name
-        return TemplateResponse(
-            self.request,
-            f"admin/etelecom/send/{name}.html",
-            {
-                **self.model_admin.admin_site.each_context(self.request),
-                "title": title,
-                # The admin's own page of a form shows it as the last of the breadcrumbs.
-                "original": title,
-                "opts": self.model_admin.opts,
-                "media": self.model_admin.media,
-                **self._context_of_resend(context.get("template", "")),
-                "has_view_permission": self.model_admin.has_view_permission(self.request),
-                **context,
-            },
-        )
-
-
-def _typed_of(message: MessageLog, plan: TemplatePlan) -> dict[str, str]:
-    """Return what the form held when the message was sent, but for its secrets."""
-    kept = {PREFIX + name: value for name, value in message.params.items() if value != MASK}
-    for parameter in plan.schema.parameters:
-        day = _DAY.fullmatch(kept.get(PREFIX + parameter.name, ""))
-        if parameter.kind == Kind.DATE and day:
-            # As a browser's field for a date takes it.
-            kept[PREFIX + parameter.name] = "-".join(reversed(day.groups()))
-    to = phone.display(message.recipient)
-    return {**kept, "to": to, "route": message.requested_route}
+        query = {"template": context.get("template", "")}
+        if self._repeat:
+            context |= first_context(self._repeat.first)
+            query |= {"resend_of": str(self._repeat.first.public_id), "way": self._repeat.way}
+        context["query"] = urlencode({name: value for name, value in query.items() if value})
+        return send_page(self.model_admin, self.request, name, title, **context)
 
 
 def _shown(plan: TemplatePlan, check: MessageCheck) -> str:
@@ -363,9 +319,9 @@ def _plan(code: str) -> TemplatePlan | None:
     return MessageTemplate.objects.plan(Q(code=code))
 
 
-def _tell(request: HttpRequest, message: MessageLog) -> None:
+def _tell(request: HttpRequest, message: MessageLog, number: str) -> None:
     """Say what became of the message on the page that comes next."""
-    to = {"number": phone.display(message.recipient)}
+    to = {"number": number}
     match message.status:
         case Status.ACCEPTED | Status.DELIVERED:
             messages.success(request, _("The provider took the message to %(number)s.") % to)

@@ -12,8 +12,8 @@ from django.db.models import Q
 from django.test import Client
 from django.urls import resolve, reverse
 
+from django_etelecom.admin.checked import CONFIRM_WITHIN, CheckedMessage
 from django_etelecom.admin.forms import LONGEST_REFILLED, MessageForm
-from django_etelecom.admin.send import CONFIRM_WITHIN, CheckedMessage
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.exceptions import IdempotencyConflict, SendBlocked

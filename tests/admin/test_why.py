@@ -245,24 +245,22 @@ def filled_in(message, **changes):
 
 
 def test_resend__opens_the_form_as_it_was_filled_in(resender, message):
-    assert again(message).replace("&", "&amp;") in page(resender.get(page_of(message)))
-
     html = page(resender.get(again(message)))
 
-    assert 'value="0912 345 678"' in html
+    assert 'name="to" class' in html
     assert 'value="DH-1024"' in html
     assert 'value="2026-12-24"' in html
-    assert "It may have arrived: the customer may get it twice." in html
+    assert "The first one may have arrived: the customer may get it twice" in html
 
 
 @pytest.mark.parametrize("status", ["undelivered", "rejected", "not_sent"])
 def test_resend__of_what_did_not_arrive_has_no_warning(resender, message, status):
-    MessageLog.objects.update(status=status)
+    MessageLog.objects.update(status=status, next_poll_at=None)
 
     html = page(resender.get(again(message)))
 
     assert "This repeats" in html
-    assert "It may have arrived" not in html
+    assert "twice" not in html
 
 
 def test_resend__secret_is_typed_again(resender, askable, otp_template):
@@ -271,7 +269,7 @@ def test_resend__secret_is_typed_again(resender, askable, otp_template):
     html = page(resender.get(again(message)))
 
     assert "937415" not in html
-    assert "•••" not in html
+    assert "Its parameter otp was secret and was not kept" in html
 
 
 def test_resend__sends_a_linked_message_once(resender, message, askable):
