@@ -29,7 +29,7 @@ from .cancel import cancel_one
 from .covers import Cover
 from .numbers import record_sight, sees_numbers, shown_number
 from .refresh import refresh_one
-from .rendering import filled_text
+from .rendering import filled_text, legible
 from .sending import again_page, may_resend, may_send
 from .timeline import chain_of, timeline_of
 
@@ -269,6 +269,6 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     @admin.display(description=_("metadata"))
     def metadata_in_words(self, message: MessageLog) -> SafeString | str:
         return message.metadata and format_html(
-            '<pre class="etelecom-payload"><bdi>{}</bdi></pre>',
-            json.dumps(message.metadata, indent=2, ensure_ascii=False),
+            '<pre class="etelecom-payload" tabindex="0"><bdi>{}</bdi></pre>',
+            legible(json.dumps(message.metadata, indent=2, ensure_ascii=False)),
         )

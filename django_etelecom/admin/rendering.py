@@ -1,5 +1,6 @@
 """Pieces of HTML that several pages of the admin show."""
 
+import re
 from collections.abc import Mapping
 
 from django.utils.html import escape, format_html
@@ -7,6 +8,13 @@ from django.utils.safestring import SafeString, mark_safe
 
 from ..models import Campaign, MessageLog
 from ..schema import Wire
+
+_REORDERS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def legible(text: str) -> str:
+    """Return JSON, or what was meant to be, with all that reorders text written as escapes."""
+    return _REORDERS.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def status_badge(message: MessageLog | Campaign) -> SafeString:

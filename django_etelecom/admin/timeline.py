@@ -12,6 +12,7 @@ from ..client.protocol import route_rule
 from ..conf import settings
 from ..models import MessageEvent, MessageLog
 from .covers import Cover
+from .rendering import legible
 
 MOST_EVENTS = 100
 """Events of a message that its page shows."""
@@ -52,6 +53,8 @@ def timeline_of(message: MessageLog, cover: Cover | None) -> Timeline:
         events[:2] = message.events.order_by("pk")[:1]
     if cover:
         cover.lay_on_events(events)
+    for event in events:
+        event.payload = legible(event.payload)
     sent_at = message.sent_at
     return Timeline(
         events=events,
@@ -80,7 +83,7 @@ def _request(message: MessageLog) -> str:
         "templatecode": message.template_code,
         "list_param": message.params,
     }
-    return json.dumps(body, indent=2, ensure_ascii=False)
+    return legible(json.dumps(body, indent=2, ensure_ascii=False))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

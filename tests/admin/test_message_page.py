@@ -385,6 +385,16 @@ def test_page__hostile_texts_are_inert(staff_client, message, hostile, permissio
         assert "\u202e" not in re.sub(r"<(bdi|div|th)\b[^>]*>[^<]*</\1>", "", unmarked)
 
 
+def test_page__json_has_what_reorders_text_as_escapes(viewer, message):
+    MessageLog.objects.update(params={"customer_name": "\u202eevil"}, metadata={"a": "\u2066b"})
+    message.events.create(source="webhook", payload='{"to": "\u202elive"}')
+
+    html = page(viewer.get(page_of(message)))
+
+    for told in (r"\u202eevil&quot;", r"\u2066b&quot;", r"\u202elive&quot;"):
+        assert told in html
+
+
 def test_page__carries_nothing_that_a_strict_policy_forbids(viewer, message):
     html = page(viewer.get(page_of(message)))
 
