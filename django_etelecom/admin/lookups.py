@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import SuspiciousOperation
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db import DataError, NotSupportedError
 from django.http import HttpRequest
 
@@ -14,6 +15,14 @@ class AskableLists(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscript
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         # PostgreSQL refuses a NUL with an error, others look for it.
         return "\x00" not in value and super().lookup_allowed(lookup, value, request)
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            for ticked in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.model._meta.pk.run_validators(self.model._meta.pk.to_python(ticked))
+        except ValidationError as error:
+            raise SuspiciousOperation("What is ticked is not on this list.") from error
+        return super().response_action(request, *args, **kwargs)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         try:

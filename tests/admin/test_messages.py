@@ -94,9 +94,9 @@ def test_list__shows_each_message(viewer, message):
     html = page(viewer.get(reverse(LIST)))
 
     assert '<span class="etelecom-badge etelecom-accepted">accepted</span>' in html
-    assert "0912 345 678" in html
+    assert "84912•••678" in html
     assert "order_confirmation" in html
-    assert message.provider_message_id in html
+    assert f"<bdi>{message.provider_message_id}</bdi>" in html
 
 
 def test_list__newest_first(viewer, message, order_params):
@@ -167,8 +167,6 @@ def test_search__nothing_typed_shows_all(viewer, message, typed):
         ({"status__exact": "rejected"}, 0),
         ({"account": "default"}, 1),
         ({"account": "other"}, 0),
-        ({"template__category__exact": "transactional"}, 1),
-        ({"template__category__exact": "otp"}, 0),
     ],
 )
 def test_filters(viewer, message, settings, chosen, found):
@@ -179,7 +177,7 @@ def test_filters(viewer, message, settings, chosen, found):
     assert len(response.context["cl"].result_list) == found
 
 
-@pytest.mark.parametrize("name", ["account", "status__exact", "template__category__exact"])
+@pytest.mark.parametrize("name", ["account", "status__exact", "template__id__exact"])
 def test_filters__what_some_databases_cannot_be_asked(viewer, message, name):
     assert viewer.get(reverse(LIST), {name: "a\x00"}).status_code == 400
 

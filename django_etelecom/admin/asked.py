@@ -1,0 +1,171 @@
+"""What the address of the list of messages asks for: a closed list of words, each checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.core.exceptions import SuspiciousOperation
+from django.db.models import BigAutoField, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from .. import phone
+from ..models.messages import Status
+from .search import SEARCHABLE, Search, read_search
+
+STATUS = "status__exact"
+STATUSES = "status__in"
+TEMPLATE = "template__id__exact"
+CAMPAIGN = "campaign__id__exact"
+ACCOUNT = "account"
+FILTERS = (STATUS, STATUSES, TEMPLATE, CAMPAIGN, ACCOUNT)
+SEARCH = "q"
+SINCE = "since"
+UNTIL = "until"
+WHICH = (*FILTERS, SEARCH, SINCE, UNTIL)
+"""What says which messages are meant."""
+
+BEFORE = "before"
+AFTER = "after"
+POPUP = ("_popup", "_to_field", "_source_model")
+# Of Django's own lists; here they do nothing.
+_PASSED_OVER = ("o", "p", "all", "e", "_facets")
+_KNOWN = frozenset((*WHICH, BEFORE, AFTER, *POPUP, *_PASSED_OVER))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which messages are meant, and from which of them on a page shows them."""
+
+    statuses: tuple[str, ...] = ()
+    template: int | None = None
+    campaign: int | None = None
+    account: str = ""
+    search: Search | None = None
+    since: datetime | None = None
+    """The beginning of the first day that is meant."""
+    until: datetime | None = None
+    """The end of the last one."""
+    before: int | None = None
+    """The key that the page's messages are older than."""
+    after: int | None = None
+    """The key that they are newer than, where `before` is not given."""
+    faults: tuple[str, ...] = ()
+    """Sentences about what a person typed and nothing can be found by."""
+
+    def conditions(self) -> Q:
+        """Return all of them in one."""
+        search = self.search.condition if self.search else Q()
+        return Q(**self.leading(), **self.others()) & search
+
+    def leading(self) -> dict[str, Any]:
+        """Return the narrowest of the conditions that have an index which ends in the key."""
+        chosen = self._with_index()
+        return dict(list(chosen.items())[:1])
+
+    def others(self) -> dict[str, Any]:
+        """Return the rest of them."""
+        without_index = {
+            "status__in": self.statuses if len(self.statuses) > 1 else None,
+            "account": self.account or None,
+        }
+        return _given(dict(list(self._with_index().items())[1:]) | without_index)
+
+    def _with_index(self) -> dict[str, Any]:
+        return _given(
+            {
+                "campaign": self.campaign,
+                "status": self.statuses[0] if len(self.statuses) == 1 else None,
+                "template": self.template,
+            }
+        )
+
+
+def read_address(address: Mapping[str, str]) -> Asked:
+    """Return what an address asks for.
+
+    Raises:
+        SuspiciousOperation: it has a word that no page of ours writes, or a value that cannot be.
+    """
+    for name in address:
+        if name not in _KNOWN:
+            raise SuspiciousOperation(f"The list of messages cannot be asked for {name!r}.")
+    faults: list[str] = []
+    return Asked(
+        statuses=_statuses(address),
+        template=_key(address, TEMPLATE),
+        campaign=_key(address, CAMPAIGN),
+        account=_word(address, ACCOUNT),
+        search=_search(address, faults),
+        since=_day(address, SINCE, faults),
+        until=_day(address, UNTIL, faults),
+        before=_key(address, BEFORE),
+        after=_key(address, AFTER),
+        faults=tuple(faults),
+    )
+
+
+def described(address: Mapping[str, str], asked: Asked) -> str:
+    """Return which messages are meant, as the admin's log has it: without a whole number."""
+    told = {name: address[name].strip() for name in WHICH if address.get(name, "").strip()}
+    if asked.search and asked.search.number:
+        told[SEARCH] = phone.mask(asked.search.number)
+    return ", ".join(f"{name}={value}" for name, value in told.items()) or "all"
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _word(address: Mapping[str, str], name: str) -> str:
+    word = address.get(name, "")
+    if "\x00" in word:
+        raise SuspiciousOperation(f"{name} has a NUL.")
+    return word
+
+
+def _statuses(address: Mapping[str, str]) -> tuple[str, ...]:
+    words = address.get(STATUS) or address.get(STATUSES)
+    statuses = tuple(words.split(",")) if words else ()
+    if not set(statuses) <= set(Status.values):
+        raise SuspiciousOperation("There is no such status.")
+    return statuses
+
+
+def _key(address: Mapping[str, str], name: str) -> int | None:
+    word = address.get(name)
+    if not word:
+        return None
+    try:
+        key = int(word)
+    except ValueError:
+        key = -1
+    if not 0 <= key <= BigAutoField.MAX_BIGINT:
+        raise SuspiciousOperation(f"{name} is no key.")
+    return key
+
+
+def _search(address: Mapping[str, str], faults: list[str]) -> Search | None:
+    # Of a NUL, Django's own form of the search box has told.
+    typed = address.get(SEARCH, "").replace("\x00", "").strip()
+    search = read_search(typed) if typed else None
+    if typed and search is None:
+        faults.append(_("This cannot be searched for. %(searchable)s") % {"searchable": SEARCHABLE})
+    return search
+
+
+def _day(address: Mapping[str, str], name: str, faults: list[str]) -> datetime | None:
+    word = address.get(name, "").strip()
+    if not word:
+        return None
+    try:
+        day = date.fromisoformat(word) + timedelta(days=name == UNTIL)
+        midnight = timezone.make_aware(datetime.combine(day, time.min))
+        # Nor is it one that the database cannot be asked for.
+        return midnight.astimezone(timezone.get_fixed_timezone(0))
+    except (ValueError, OverflowError):
+        faults.append(_("“%(typed)s” is not a day. Write it as 2026-12-24.") % {"typed": word[:50]})
+        return None
