@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from .. import phone
 from ..models.messages import Status
-from .search import SEARCHABLE, Search, read_search
+from .search import Search, read_search
 
 STATUS = "status__exact"
 STATUSES = "status__in"
@@ -153,7 +153,7 @@ def _search(address: Mapping[str, str], faults: list[str]) -> Search | None:
     typed = address.get(SEARCH, "").replace("\x00", "").strip()
     search = read_search(typed) if typed else None
     if typed and search is None:
-        faults.append(_("This cannot be searched for. %(searchable)s") % {"searchable": SEARCHABLE})
+        faults.append(_("This cannot be searched for: type one of what is named below the box."))
     return search
 
 

@@ -277,6 +277,7 @@ def test_filters__what_no_index_gives_is_looked_for_among_the_newest(
     assert [shown(response) for response in (first, second, third)] == [[], [], [old.pk]]
     moment = timezone.localtime(MessageLog.objects.order_by("-pk")[3].created_at)
     assert f"Looked through the messages back to {moment:%H:%M} on" in page(first)
+    assert "No message was found yet." in page(second)
     assert "Look further" not in page(third)
 
 
@@ -376,7 +377,7 @@ def test_search__what_cannot_be_searched_for_is_told(viewer, make, typed):
 
     response = viewer.get(LIST, {"q": typed})
 
-    assert "This cannot be searched for." in page(response)
+    assert "This cannot be searched for:" in page(response)
     assert shown(response) == []
 
 
