@@ -105,7 +105,7 @@ def count_due(account: Account, limit: int, *, among: Sequence[int] | None = Non
     """Return how many messages `claim_due` would find, at most `limit`."""
     found = 0
     for lane in _lanes(account):
-        found += _due(account, lane, among)[: limit - found].count()
+        found += due(account, lane, among=among)[: limit - found].count()
         if found >= limit:
             break
     return found
@@ -147,7 +147,16 @@ def _lanes(account: Account) -> Iterator[int | None]:
     yield from lanes
 
 
-def _due(account: Account, lane: int | None, among: Sequence[int] | None) -> QuerySet[MessageLog]:
+def due(
+    account: Account, lane: int | None, *, among: Sequence[int] | None = None
+) -> QuerySet[MessageLog]:
+    """Return the queued messages that may go, in the order in which they do; none while paused.
+
+    Args:
+        account: whose messages.
+        lane: the campaign whose messages, by key, if it runs; None: those of no campaign.
+        among: the primary keys to choose from; None: all.
+    """
     rows = MessageLog.objects.using(MessageLog.database())
     if among is not None:
         rows = rows.filter(pk__in=among)
@@ -173,7 +182,7 @@ def _claim_due(
     """Claim from one lane; return what was claimed, and what was found to have expired."""
     database = MessageLog.database()
     is_late = ExpressionWrapper(Q(expires_at__lte=DatabaseNow()), BooleanField())
-    rows = _due(account, lane, among).annotate(is_late=is_late)
+    rows = due(account, lane, among=among).annotate(is_late=is_late)
     now = timezone.now()
     with transaction.atomic(using=database):
         skips = connections[database].features.has_select_for_update_skip_locked
