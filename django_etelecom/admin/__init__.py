@@ -2,6 +2,7 @@
 
 from .accounts import AccountStateAdmin
 from .campaigns import CampaignAdmin
+from .dashboard import DashboardAdmin
 from .messages import MessageLogAdmin
 from .routes import RouteRuleAdmin
 from .templates import MessageTemplateAdmin
@@ -9,6 +10,7 @@ from .templates import MessageTemplateAdmin
 __all__ = [
     "AccountStateAdmin",
     "CampaignAdmin",
+    "DashboardAdmin",
     "MessageLogAdmin",
     "MessageTemplateAdmin",
     "RouteRuleAdmin",

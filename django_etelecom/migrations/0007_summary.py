@@ -46,6 +46,20 @@ class Migration(migrations.Migration):
                 'default_permissions': (),
             },
         ),
+        migrations.CreateModel(
+            name='Dashboard',
+            fields=[
+            ],
+            options={
+                'verbose_name': 'dashboard',
+                'verbose_name_plural': 'dashboard',
+                'proxy': True,
+                'default_permissions': (),
+                'indexes': [],
+                'constraints': [],
+            },
+            bases=('etelecom.daytally',),
+        ),
         migrations.AlterModelOptions(
             name='messagelog',
             options={'default_permissions': ('view',), 'get_latest_by': 'pk', 'ordering': ['-pk'], 'permissions': [('send_message', 'Can send messages'), ('resend_message', 'Can send messages again'), ('view_recipient', 'Can see whole phone numbers'), ('export_messages', 'Can export messages')], 'verbose_name': 'message', 'verbose_name_plural': 'messages'},

@@ -4,7 +4,7 @@ from .accounts import AccountState
 from .campaigns import Campaign, CampaignPart, CampaignRow, CampaignTally
 from .messages import InboxReport, MessageEvent, MessageLog, ReportedMessage
 from .routes import Channel, RouteRule
-from .summary import DayTally, WaitTally
+from .summary import Dashboard, DayTally, WaitTally
 from .templates import MessageTemplate, TemplateParameter
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "CampaignRow",
     "CampaignTally",
     "Channel",
+    "Dashboard",
     "DayTally",
     "InboxReport",
     "MessageEvent",

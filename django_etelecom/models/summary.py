@@ -54,3 +54,13 @@ class WaitTally(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.bucket} {self.number:+}"
+
+
+class Dashboard(DayTally):
+    """What the admin lists the page by that shows the tallies; it has no rows of its own."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("dashboard")
+        verbose_name_plural = _("dashboard")
+        default_permissions = ()
