@@ -40,6 +40,9 @@ from .rendering import status_badge
 
 View = Callable[..., HttpResponseBase]
 
+READ = ("GET", "HEAD")
+"""Methods that look and change nothing."""
+
 
 class CampaignList(ChangeList):
     """A page of campaigns, each with the number of its messages that are done."""
@@ -92,14 +95,14 @@ class CampaignAdmin(AskableLists):
         # Before the admin's own, which take whatever follows `campaign/` for an object's id.
         return [
             path("upload/", uploads.upload_view(self), name="etelecom_campaign_upload"),
-            self._path("progress", self.progress_view, "GET", may=self.has_view_permission),
-            self._path("faulty-rows", self.faulty_rows_view, "GET"),
+            self._path("progress", self.progress_view, *READ, may=self.has_view_permission),
+            self._path("faulty-rows", self.faulty_rows_view, *READ),
             self._path("columns", self.columns_view, "POST"),
             self._path("start", self.start_view, "POST"),
             self._path("pause", self.pause_view, "POST"),
             self._path("resume", self.resume_view, "POST"),
             self._path("retry", self.retry_view, "POST"),
-            self._path("cancel", self.cancel_view, "GET", "POST"),
+            self._path("cancel", self.cancel_view, *READ, "POST"),
             *super().get_urls(),
         ]
 
@@ -184,8 +187,8 @@ class CampaignAdmin(AskableLists):
         """Show how far a campaign is, or the step of an upload that it waits at."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        if request.method not in ("GET", "HEAD"):
-            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if request.method not in READ:
+            return HttpResponseNotAllowed(READ)
         campaign = self.campaign(object_id)
         if campaign.status == Campaign.Status.CHECKING:
             return uploads.check_page(self, request, campaign)

@@ -48,12 +48,12 @@ def upload_view(model_admin: CampaignAdmin) -> View:
         if not may_send(request):
             raise PermissionDenied
         match request.method:
-            case "GET":
+            case "GET" | "HEAD":
                 chosen = {"template": request.GET.get("template", "")}
                 return _upload_page(model_admin, request, UploadForm(initial=chosen))
             case "POST":
                 return _upload(model_admin, request)
-        return HttpResponseNotAllowed(["GET", "POST"])
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
 
     # It checks the token itself, as the middleware would have done.
     checked = model_admin.admin_site.admin_view(view)
