@@ -6,7 +6,11 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db import DataError, NotSupportedError
+from django.db.models import QuerySet
 from django.http import HttpRequest
+
+LONGEST = 1000
+"""Characters that a list is asked for: SQLite refuses a long pattern, and no column holds more."""
 
 
 class AskableLists(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
@@ -14,7 +18,16 @@ class AskableLists(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscript
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         # PostgreSQL refuses a NUL with an error, others look for it.
-        return "\x00" not in value and super().lookup_allowed(lookup, value, request)
+        if "\x00" in value or len(value) > LONGEST:
+            return False
+        return super().lookup_allowed(lookup, value, request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if len(search_term) > LONGEST:
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -28,3 +28,18 @@ def test_list__fault_that_no_filter_caused_is_not_hidden(admin_client, monkeypat
 
     with pytest.raises(ValueError, match="a fault of ours"):
         admin_client.get(reverse("admin:etelecom_messagelog_changelist"))
+
+
+@pytest.mark.parametrize("model", ["messagetemplate", "routerule"])
+def test_list__of_an_endless_word_is_empty(admin_client, order_template, model):
+    url = reverse(f"admin:etelecom_{model}_changelist")
+
+    response = admin_client.get(url, {"q": "w" * 70_000})
+
+    assert list(response.context["cl"].result_list) == []
+
+
+def test_list__endless_word_in_a_filter_is_a_bad_request(admin_client):
+    url = reverse("admin:etelecom_messagetemplate_changelist")
+
+    assert admin_client.get(url, {"name__contains": "w" * 70_000}).status_code == 400
