@@ -151,7 +151,7 @@ def mask_text(text: str, secrets: Iterable[str] | Secrets, *, may_be_cut: bool =
 
 
 def clean_text(text: object, limit: int) -> str:
-    """Return a piece of the provider's text as one storable line of at most `limit` characters.
+    """Return a piece of somebody's text as one storable line of at most `limit` characters.
 
     Control characters, lone surrogates and what reorders text are written as escapes. None is "",
     and what is neither text nor a number is not looked into. Never raises.

@@ -87,7 +87,7 @@ class AccountStateAdmin(AskableLists):
         state = AccountState.objects.filter(pk=pk).first()
         if state is None:
             raise Http404
-        told = {"account": state.alias}
+        told = {"account": state}
         if resume_account(state.alias):
             self.log_change(request, state, "Resumed.")
             messages.success(request, _("Account “%(account)s” goes on.") % told)

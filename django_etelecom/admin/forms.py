@@ -245,7 +245,7 @@ def _routes(plan: TemplatePlan) -> list[tuple[str, str]]:
     rules = RouteRule.objects.order_by("name")
     return [
         ("", own),
-        *((rule.name, f"{rule.name}: {channel_names(rule.channels)}") for rule in rules),
+        *((rule.name, f"{rule}: {channel_names(rule.channels)}") for rule in rules),
     ]
 
 

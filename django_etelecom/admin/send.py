@@ -30,6 +30,7 @@ from ..models import MessageLog, MessageTemplate
 from ..models.messages import Status
 from ..models.routes import channel_names
 from ..models.templates import TemplatePlan
+from ..redaction import clean_text
 from ..sealing import SealBroken, key_digest
 from ..services import MessageCheck, check_message, resend_message, send_message
 from ..transactions import non_atomic
@@ -290,6 +291,7 @@ class SendMessageView(View):
             "form",
             _("Send again") if self._repeat else _("Send a message"),
             template=code,
+            named=clean_text(code, 100),
             text=plan.text
             and filled_text(plan.text, {name: f"{{{name}}}" for name in plan.schema.names}),
             adminform=admin_form(form, form.fieldsets),

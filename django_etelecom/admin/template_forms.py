@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..conf import settings
 from ..models import MessageTemplate
+from ..redaction import clean_text
 
 LAST_POSITION = 9999
 """That can be typed: there has to be room after it."""
@@ -37,8 +38,8 @@ class MessageTemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not sub
         choices: list[tuple[str, Any]] = [(alias, alias) for alias in settings.account_aliases]
         stored = self.instance.account if self.instance.pk else ""
         if stored and stored not in settings.account_aliases:
-            label = _("%(account)s (not in the site's settings)") % {"account": stored}
-            choices.append((stored, label))
+            told = {"account": clean_text(stored, 100)}
+            choices.append((stored, _("%(account)s (not in the site's settings)") % told))
         return choices
 
 

@@ -52,7 +52,7 @@ def _routes() -> list[tuple[str, str]]:
     rules = RouteRule.objects.order_by("name")
     return [
         ("", _("The template's own, else the default route")),
-        *((rule.name, f"{rule.name}: {channel_names(rule.channels)}") for rule in rules),
+        *((rule.name, f"{rule}: {channel_names(rule.channels)}") for rule in rules),
     ]
 
 

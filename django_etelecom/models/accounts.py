@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models, router
 from django.utils.translation import gettext_lazy as _
 
+from ..redaction import clean_text
 from .messages import Reason
 
 
@@ -36,7 +37,7 @@ class AccountState(models.Model):
         default_permissions = ("view", "change")
 
     def __str__(self) -> str:
-        return self.alias
+        return clean_text(self.alias, 100)
 
     @property
     def is_paused(self) -> bool:

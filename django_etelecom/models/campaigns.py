@@ -11,6 +11,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..redaction import clean_text
 from .messages import MessageLog, Status
 from .templates import MessageTemplate
 
@@ -108,7 +109,8 @@ class Campaign(models.Model):
         indexes = [models.Index(fields=["finished_at"], name="etelecom_campaign_open")]
 
     def __str__(self) -> str:
-        return self.name or f"{self.template_code} {self.created_at:%Y-%m-%d}"
+        name = self.name or f"{self.template_code} {self.created_at:%Y-%m-%d}"
+        return clean_text(name, 250)
 
     @classmethod
     def database(cls) -> str:

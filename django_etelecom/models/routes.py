@@ -7,6 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
+from ..redaction import clean_text
+
 
 class Channel(models.TextChoices):
     """The provider's numbers for its channels."""
@@ -91,7 +93,7 @@ class RouteRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return clean_text(self.name, 150)
 
     def save(self, **kwargs: Any) -> None:
         """Save the rule; a new default takes the place of the old one."""

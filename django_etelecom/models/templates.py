@@ -12,6 +12,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ..redaction import clean_text
 from ..schema import Kind, Parameter, Schema, validate_name
 from .routes import RouteRule
 
@@ -135,7 +136,7 @@ class MessageTemplate(models.Model):
         ordering = ["code"]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.code})" if self.name else self.code
+        return clean_text(f"{self.name} ({self.code})" if self.name else self.code, 350)
 
 
 def validate_pattern(pattern: str) -> None:
@@ -202,4 +203,4 @@ class TemplateParameter(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return clean_text(self.name, 100)
