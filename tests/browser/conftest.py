@@ -1,0 +1,127 @@
+"""The shop's site beside the simulator, and a browser in which its staff are logged in.
+
+The site is served under a strict policy; what its pages complain of on the console fails a test.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.conf import settings as site_settings
+from django.test import Client
+
+from django_etelecom.simulator import Receipt, Simulator
+from shop import seeding
+from shop.simulation import HOST, listening_site, served, simulated_provider, webhook_url, working
+from tests.browser import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+PATIENCE = 30_000
+"""Milliseconds that a page may take to show what it is to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The shop's site, while it is served."""
+
+    url: str
+    simulator: Simulator
+    webhook_url: str
+
+    @property
+    def sent(self) -> list[Receipt]:
+        """What reached the provider, but for questions."""
+        return [receipt for receipt in self.simulator.receipts if receipt.template_code]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator["Browser"]:
+    """One Chromium for the tests of this folder; each worker of xdist has its own."""
+    path = chromium.installed()
+    if path is None:
+        pytest.skip(f"none of {', '.join(chromium.NAMES)} is on PATH")
+    pytest.importorskip("playwright.sync_api").expect.set_options(timeout=PATIENCE)
+    with pytest.MonkeyPatch.context() as patch, chromium.launched(path) as browser:
+        # While Playwright runs, its event loop does in this thread; it is no danger to the tests'
+        # own queries, for it never runs during one. Both end with this folder.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield browser
+
+
+@pytest.fixture
+def site(transactional_db, settings, caplog) -> Iterator[Site]:
+    """The shop and its admin; messages go to a simulator."""
+    settings.ROOT_URLCONF = "shop_site.urls"
+    settings.ALLOWED_HOSTS = [HOST]
+    settings.LANGUAGES = [("vi", "Tiếng Việt"), ("en", "English")]
+    first, *rest = site_settings.MIDDLEWARE
+    settings.MIDDLEWARE = [
+        "tests.browser.policy.strict_policy",
+        first,
+        "django.middleware.locale.LocaleMiddleware",
+        *rest,
+    ]
+    seeding.seed()
+    server = listening_site(0)
+    # It names each page and each of its files, otherwise.
+    caplog.set_level(logging.ERROR, "django.server")
+    # Closing it waits for its requests, so that none is still at the database.
+    server.daemon_threads = False
+    with simulated_provider() as simulator, served(server):
+        yield Site(f"http://{HOST}:{server.server_port}", simulator, webhook_url(server))
+
+
+@pytest.fixture
+def worker(site) -> Iterator[None]:
+    """A worker beside the site, to whose webhook the provider reports."""
+    site.simulator.webhook_url = site.webhook_url
+    with working():
+        yield
+
+
+@pytest.fixture
+def staff(site, django_user_model) -> Any:
+    return django_user_model.objects.create_superuser("lan")
+
+
+@pytest.fixture
+def open_page(browser, site, staff) -> Iterator[Callable[..., "Page"]]:
+    """Return a function that opens a browser of its own, logged in, and its first page.
+
+    It takes what `Browser.new_context` does: a language, a size, a colour scheme.
+    """
+    client = Client()
+    client.force_login(staff)
+    login = client.cookies[site_settings.SESSION_COOKIE_NAME].value
+    complaints: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def note(line: "ConsoleMessage") -> None:
+        # Chromium asks every site for one by itself; the admin has none.
+        if not line.location["url"].endswith("/favicon.ico"):
+            complaints.append(f"{line.type}: {line.text}")
+
+    def open_page(**options: Any) -> "Page":
+        context = browser.new_context(base_url=site.url, **options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        context.add_cookies(
+            [{"name": site_settings.SESSION_COOKIE_NAME, "value": login, "url": site.url}]
+        )
+        context.on("console", note)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        return context.new_page()
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(open_page) -> "Page":
+    return open_page()

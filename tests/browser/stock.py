@@ -1,0 +1,127 @@
+"""What the shop's staff find in the admin on a working day: one of everything that it can show."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from django_etelecom.models import AccountState, Campaign, MessageLog
+from django_etelecom.services import (
+    load_parts,
+    queue_campaign,
+    refresh_status,
+    resend_message,
+    resume_account,
+    send_message,
+)
+from django_etelecom.simulator import Outcome
+from django_etelecom.uploads import begin_upload
+from django_etelecom.worker import Worker
+
+CUSTOMERS = ["Nguyễn Thị Lan", "Trần Văn Hùng", "Lê Thị Mai", "Phạm Quốc Dũng", "Võ Thị Hoa"]
+GOODS = [("Trà sen Tây Hồ", 399_000), ("Ấm gốm Bát Tràng", 260_000), ("Kẹo lạc", 40_000)]
+
+HOSTILE = {"customer_name": "</bdi><img src=x onerror=a()>", "order_code": "<script>a()</script>"}
+"""What a customer might call themselves; the console complains if any of it runs."""
+
+OUTCOMES = [
+    Outcome.DELIVERED_AFTER_FAILURE,
+    Outcome.ACCEPTED,
+    Outcome.UNDELIVERED,
+    Outcome.REFUSED_PHONE_NUMBER,
+    Outcome.BAD_GATEWAY,
+]
+"""Of the orders' confirmations, each asked about twice."""
+
+SHEET = """\
+Số điện thoại,Customer name,Product,Price,{last_day},Ghi chú
+0912 345 601,Lan,Trà sen Tây Hồ,399000,31/12/2026,
+0912 345 602,Hùng,Trà sen Tây Hồ,399000,31/12/2026,khách quen
+912345603,Mai,Trà sen Tây Hồ,399000,31/12/2026,Excel đã bỏ số 0
+0912 345 604,Dũng,Ấm gốm Bát Tràng,260000,31/12/2026,
+0912 345 605,Hoa,Ấm gốm Bát Tràng,hai trăm nghìn,31/12/2026,giá sai
+0912 345,Nam,Trà Shan Tuyết,350000,31/12/2026,số thiếu
+0912 345 601,Lan,Trà Shan Tuyết,350000,31/12/2026,số của dòng 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What was put on record."""
+
+    messages: list[MessageLog]
+    """One for each of `OUTCOMES`."""
+    hostile: MessageLog
+    matching: Campaign
+    checking: Campaign
+    running: Campaign
+    finished: Campaign
+    account: AccountState
+    """It is paused."""
+
+
+def put_in(staff: Any) -> Stock:
+    """Have everything happen; the shop is seeded and its account sends to a simulator."""
+    messages = [_confirmed(position, staff) for position in range(len(OUTCOMES))]
+    hostile = _confirmed(1, staff, **HOSTILE)
+    resend_message(messages[2], sent_by=staff)
+    finished = _campaign("Khách quen tháng 11", 12, staff)
+    Worker().run_once()
+    running = _campaign("Tết", 40, staff)
+    send_message("login_otp", Outcome.REFUSED_OUT_OF_MESSAGES.phone_number, {"otp": "482913"})
+    return Stock(
+        messages=messages,
+        hostile=hostile,
+        matching=_upload("khach-le.csv", "Hạn chót", staff),
+        checking=_upload("khach-hang.csv", "Last day", staff),
+        running=running,
+        finished=finished,
+        account=AccountState.objects.get(),
+    )
+
+
+def resume() -> None:
+    """Let the account go on, so that no banner is on the pages."""
+    resume_account("default")
+
+
+def _confirmed(position: int, staff: Any, **params: str) -> MessageLog:
+    message = send_message(
+        "order_confirmation",
+        OUTCOMES[position].phone_number,
+        {
+            "customer_name": CUSTOMERS[position],
+            "order_code": f"DH-{position + 12:05}",
+            "amount": GOODS[position % len(GOODS)][1],
+            "delivery_date": "24/12/2026",
+            **params,
+        },
+        sent_by=staff,
+    )
+    if message.provider_message_id:
+        refresh_status(refresh_status(message))
+    return message
+
+
+def _campaign(name: str, count: int, staff: Any) -> Campaign:
+    rows = [
+        {
+            "to": f"09123456{position:02}",
+            "customer_name": CUSTOMERS[position % len(CUSTOMERS)],
+            "product": GOODS[position % len(GOODS)][0],
+            "price": GOODS[position % len(GOODS)][1],
+            "last_day": "31/12/2026",
+        }
+        for position in range(count)
+    ]
+    return queue_campaign("promotion", rows, name=name, sent_by=staff)
+
+
+def _upload(file_name: str, last_day: str, staff: Any) -> Campaign:
+    """Upload the sheet; a heading that is no parameter's name leaves it to be matched."""
+    sheet = io.BytesIO(SHEET.format(last_day=last_day).encode())
+    campaign = begin_upload("promotion", sheet, file_name, sent_by=staff)
+    if campaign.status == Campaign.Status.LOADING:
+        load_parts(campaign, patience=60)
+    return campaign
