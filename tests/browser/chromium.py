@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.test import Client
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -42,3 +45,20 @@ def launched(path: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def logged_in(browser: Browser, site: str, user: Any, **options: Any) -> BrowserContext:
+    """Return a profile of its own, in which the user is logged in to the site.
+
+    Args:
+        browser: which runs.
+        site: its URL.
+        user: anybody of its users.
+        options: what else `Browser.new_context` takes: a language, a size, a colour scheme.
+    """
+    client = Client()
+    client.force_login(user)
+    name = settings.SESSION_COOKIE_NAME
+    context = browser.new_context(base_url=site, **options)
+    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": site}])
+    return context

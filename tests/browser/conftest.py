@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.conf import settings as site_settings
-from django.test import Client
 
 from django_etelecom.simulator import Receipt, Simulator
 from shop import seeding
@@ -58,7 +56,7 @@ def site(transactional_db, settings, caplog) -> Iterator[Site]:
     settings.ROOT_URLCONF = "shop_site.urls"
     settings.ALLOWED_HOSTS = [HOST]
     settings.LANGUAGES = [("vi", "Tiếng Việt"), ("en", "English")]
-    first, *rest = site_settings.MIDDLEWARE
+    first, *rest = settings.MIDDLEWARE
     settings.MIDDLEWARE = [
         "tests.browser.policy.strict_policy",
         first,
@@ -90,13 +88,7 @@ def staff(site, django_user_model) -> Any:
 
 @pytest.fixture
 def open_page(browser, site, staff) -> Iterator[Callable[..., "Page"]]:
-    """Return a function that opens a browser of its own, logged in, and its first page.
-
-    It takes what `Browser.new_context` does: a language, a size, a colour scheme.
-    """
-    client = Client()
-    client.force_login(staff)
-    login = client.cookies[site_settings.SESSION_COOKIE_NAME].value
+    """Return a function that opens a page in a profile of its own, with the given options."""
     complaints: list[str] = []
     contexts: list[BrowserContext] = []
 
@@ -106,12 +98,9 @@ def open_page(browser, site, staff) -> Iterator[Callable[..., "Page"]]:
             complaints.append(f"{line.type}: {line.text}")
 
     def open_page(**options: Any) -> "Page":
-        context = browser.new_context(base_url=site.url, **options)
+        context = chromium.logged_in(browser, site.url, staff, **options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
-        context.add_cookies(
-            [{"name": site_settings.SESSION_COOKIE_NAME, "value": login, "url": site.url}]
-        )
         context.on("console", note)
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         return context.new_page()

@@ -12,7 +12,6 @@ from django_etelecom.services import (
     queue_campaign,
     refresh_status,
     resend_message,
-    resume_account,
     send_message,
 )
 from django_etelecom.simulator import Outcome
@@ -63,27 +62,35 @@ class Stock:
 
 def put_in(staff: Any) -> Stock:
     """Have everything happen; the shop is seeded and its account sends to a simulator."""
-    messages = [_confirmed(position, staff) for position in range(len(OUTCOMES))]
     hostile = _confirmed(1, staff, **HOSTILE)
-    resend_message(messages[2], sent_by=staff)
     finished = _campaign("Khách quen tháng 11", 12, staff)
     Worker().run_once()
     running = _campaign("Tết", 40, staff)
+    _send_some(20)
+    matching = _upload("khach-le.csv", "Hạn chót", staff)
+    checking = _upload("khach-hang.csv", "Last day", staff)
+    messages = [_confirmed(position, staff) for position in range(len(OUTCOMES))]
+    resend_message(messages[2], sent_by=staff)
     send_message("login_otp", Outcome.REFUSED_OUT_OF_MESSAGES.phone_number, {"otp": "482913"})
     return Stock(
         messages=messages,
         hostile=hostile,
-        matching=_upload("khach-le.csv", "Hạn chót", staff),
-        checking=_upload("khach-hang.csv", "Last day", staff),
+        matching=matching,
+        checking=checking,
         running=running,
         finished=finished,
         account=AccountState.objects.get(),
     )
 
 
-def resume() -> None:
-    """Let the account go on, so that no banner is on the pages."""
-    resume_account("default")
+def _send_some(count: int) -> None:
+    """Work until about so many of the queued messages are sent."""
+    worker = Worker(concurrency=2)
+    sent = 0
+    for turn in worker.run():
+        sent += turn.sent
+        if sent >= count:
+            worker.stop()
 
 
 def _confirmed(position: int, staff: Any, **params: str) -> MessageLog:

@@ -6,16 +6,9 @@ import pytest
 
 from django_etelecom.models import MessageLog
 from tests.browser.chromium import NEEDED
+from tests.browser.pages import fill_in_order
 
 expect = pytest.importorskip("playwright.sync_api", reason=NEEDED).expect
-
-
-def fill_in_order(page, to="0912 345 678"):
-    page.get_by_label("To:").fill(to)
-    page.get_by_label("Customer name").fill("Nguyễn Thị Lan")
-    page.get_by_label("Order code").fill("DH-00012")
-    page.get_by_label("Amount").fill("450000")
-    page.get_by_label("Delivery date").fill("2026-12-24")
 
 
 def check_order(page, to="0912 345 678"):
