@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db.models import BigAutoField, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -151,8 +151,15 @@ def _key(address: Mapping[str, str], name: str) -> int | None:
 def _search(address: Mapping[str, str], faults: list[str]) -> Search | None:
     # Of a NUL, Django's own form of the search box has told.
     typed = address.get(SEARCH, "").replace("\x00", "").strip()
-    search = read_search(typed) if typed else None
-    if typed and search is None:
+    if not typed:
+        return None
+    try:
+        search = read_search(typed)
+    except ImproperlyConfigured as error:
+        sentence = _("This site's settings do not allow a search: %(error)s")
+        faults.append(sentence % {"error": error})
+        return None
+    if search is None:
         faults.append(_("This cannot be searched for: type one of what is named below the box."))
     return search
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -36,6 +37,16 @@ CHUNK = 1000
 Column = Callable[[MessageLog], str]
 
 
+class StreamedOverASGIToo(StreamingHttpResponse):
+    """Gives its pieces as they come, where Django would first collect all of them."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = iter(self)
+        following = sync_to_async(lambda: next(pieces, None))
+        while (piece := await following()) is not None:
+            yield piece
+
+
 def may_export(request: HttpRequest) -> bool:
     """Whether this person may export what the list shows them."""
     return request.user.has_perms(["etelecom.view_messagelog", "etelecom.export_messages"])
@@ -62,7 +73,7 @@ def export_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
         record_sight(request, f"Exported as CSV, numbers {numbers}: {described(address, asked)}.")
         walk = KeyWalk(_with_relations(model_admin.get_queryset(request)), asked)
         columns = _columns(whole=whole)
-        return StreamingHttpResponse(
+        return StreamedOverASGIToo(
             write_csv(_lines(walk, columns), list(columns)),
             content_type="text/csv; charset=utf-8",
             headers={

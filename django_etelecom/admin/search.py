@@ -37,7 +37,11 @@ def searched_for(search: Search) -> str:
 
 
 def read_search(typed: str) -> Search | None:
-    """Tell what was typed by its shape; None: nothing that can be searched."""
+    """Tell what was typed by its shape; None: nothing that can be searched.
+
+    Raises:
+        ImproperlyConfigured: `ALLOWED_NUMBERS` cannot be used.
+    """
     try:
         number = phone.normalize(typed)
     except InvalidMessage:

@@ -5,6 +5,7 @@ import io
 from datetime import UTC, datetime
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -237,6 +238,20 @@ def test_export__what_cannot_be_found_is_told_on_the_list(exporter, make, asked)
     assert response.redirect_chain[0][0].startswith(LIST)
     assert "errornote" in page(response)
     assert not LogEntry.objects.exists()
+
+
+def test_export__comes_in_pieces_behind_asgi_too(exporter, make, monkeypatch):
+    monkeypatch.setattr("django_etelecom.sheets.writing.PIECE", 1)
+    make(2)
+
+    response = exporter.get(EXPORT)
+
+    async def pieces() -> list[bytes]:
+        return [piece async for piece in response]
+
+    heading, *lines, end = async_to_sync(pieces)()
+    assert heading.startswith(b"\xef\xbb\xbf")
+    assert (len(lines), end) == (1, b"")
 
 
 def test_export__costs_two_queries_a_chunk(exporter, make, monkeypatch):

@@ -15,7 +15,7 @@ def test_list__nul_in_a_filter_is_a_bad_request(admin_client, model, name):
 
 
 def test_list__filter_beyond_the_calendar_is_a_bad_request(admin_client):
-    url = reverse("admin:etelecom_messagelog_changelist")
+    url = reverse("admin:etelecom_campaign_changelist")
 
     assert admin_client.get(url, {"created_at__year": "-1"}).status_code == 400
 

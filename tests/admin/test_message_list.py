@@ -213,6 +213,23 @@ def test_list__counts_nothing_without_a_bound(seer, make, small_pages):
             assert "COUNT(" not in query["sql"] or "LIMIT 10001" in query["sql"]
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="It is PostgreSQL that guesses so.")
+def test_list__looks_for_a_status_by_its_index_where_it_has_not_come_up_for_long(viewer, template):
+    columns = {"template": template, "template_code": "order", "recipient": NUMBER}
+    for status, number in (("delivered", 3000), ("queued", 1000)):
+        MessageLog.objects.bulk_create(MessageLog(status=status, **columns) for _ in range(number))
+    table = MessageLog._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {table}")
+
+        for asked in ({}, {"before": str(10**9)}, {"after": "0"}, {"account": "other"}):
+            for query in cost(viewer, {"status__exact": "delivered", **asked}):
+                if "ORDER BY" in query["sql"] and "'delivered'" in query["sql"]:
+                    cursor.execute(f"EXPLAIN {query['sql']}")
+                    plan = str(cursor.fetchall())
+                    assert "using etelecom_message_status" in plan
+
+
 # --- Filters --------------------------------------------------------------------------------------
 
 
@@ -378,6 +395,15 @@ def test_search__what_cannot_be_searched_for_is_told(viewer, make, typed):
     response = viewer.get(LIST, {"q": typed})
 
     assert "This cannot be searched for:" in page(response)
+    assert shown(response) == []
+
+
+def test_search__settings_that_cannot_be_used_are_told(viewer, make, settings):
+    settings.ETELECOM = {"ACCOUNTS": {"default": {}}, "ALLOWED_NUMBERS": {"XX": []}}
+
+    response = viewer.get(LIST, {"q": NUMBER})
+
+    assert "names the region" in page(response)
     assert shown(response) == []
 
 
