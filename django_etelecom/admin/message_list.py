@@ -116,8 +116,8 @@ class MessageList(ChangeList):
         # What the admin's own templates count is what they show.
         self.result_count = self.full_result_count = len(self.result_list)
         self.show_admin_actions = bool(self.result_list)
-        self.has_all = self.is_newest and self.page.goes_on is None
-        self.total = self.result_count if self.has_all else walk.count()
+        are_all = self.is_newest and self.page.goes_on is None
+        self.total = self.result_count if are_all else walk.count()
 
     def _read_page(self, walk: KeyWalk) -> Stretch:
         before, after = self.asked.before, self.asked.after

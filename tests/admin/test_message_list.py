@@ -398,6 +398,13 @@ def test_search__what_cannot_be_searched_for_is_told(viewer, make, typed):
     assert shown(response) == []
 
 
+def test_search__number_that_todays_settings_do_not_allow(viewer, make):
+    [message] = make(recipient="6581234567")
+
+    assert shown(viewer.get(LIST, {"q": "+65 8123 4567"})) == [message.pk]
+    assert entries() == ["Searched for 658•••567."]
+
+
 def test_search__settings_that_cannot_be_used_are_told(viewer, make, settings):
     settings.ETELECOM = {"ACCOUNTS": {"default": {}}, "ALLOWED_NUMBERS": {"XX": []}}
 
@@ -476,8 +483,13 @@ def test_numbers__a_search_is_logged_with_the_number_masked(viewer, make):
     viewer.get(LIST, {"q": "0912.345.678"})
     viewer.get(LIST, {"q": "0987 654 321"})
     viewer.get(LIST, {"q": "some-id"})
+    viewer.get(LIST, {"q": "01212345678"})
 
-    assert entries() == ["Searched for 84912•••678.", "Searched for 84987•••321."]
+    assert entries() == [
+        "Searched for 84912•••678.",
+        "Searched for 84987•••321.",
+        "Searched for 012•••678.",
+    ]
 
 
 def test_numbers__a_search_that_shows_some_is_one_entry(seer, make):
