@@ -216,6 +216,8 @@ class SendMessageView(View):
         }
         if not checked.resend_of:
             return send_message(checked.template, **arguments)
+        if not may_resend(self.request, self.model_admin):
+            raise PermissionDenied
         rows = MessageLog.objects.using(MessageLog.database())
         first = rows.filter(public_id=checked.resend_of).first()
         if first is None:

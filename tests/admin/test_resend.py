@@ -111,6 +111,19 @@ def test_ways__need_permission(staff_client, message, client, missing):
     assert client.get(ways_of(message)).status_code == 302
 
 
+@pytest.mark.parametrize("lost", ["view_messagelog", "resend_message"])
+def test_confirmation__needs_the_permission_still(resender, message, askable, lost):
+    checked = resender.get(again(message, "as-it-is"))
+    user = checked.wsgi_request.user
+    user.user_permissions.remove(user.user_permissions.get(codename=lost))
+
+    fields = {"step": "confirm", "message": sealed_in(checked)}
+    response = resender.post(send_url(message.template_code), fields)
+
+    assert response.status_code == 403
+    assert len(askable.sent) == 1
+
+
 def test_ways__are_only_shown(resender, message):
     assert resender.post(ways_of(message)).status_code == 405
 
