@@ -60,6 +60,8 @@ def look_at(text: str, parameters: Iterable[Parameter], channels: object) -> Loo
         parameters: of the template.
         channels: of its route, else of the default route; None where there is neither.
     """
+    # As a browser sends it, and as a script does: an SMS has one character for the end of a line.
+    text = text.replace("\r\n", "\n")
     text, cut = text[:MAX_TEXT], "…" if text[MAX_TEXT:] else ""
     by_name = {parameter.name: parameter for parameter in parameters}
     pieces = [
@@ -80,8 +82,8 @@ def differences(text: str, names: Iterable[str]) -> list[str]:
     """Tell where the text and the parameters name different things."""
     if not text:
         return []
-    in_text = dict.fromkeys(part for part, is_name in _named(text) if is_name)
-    names = list(names)
+    in_text = dict.fromkeys(part for part, is_name in _named(text[:MAX_TEXT]) if is_name)
+    names = dict.fromkeys(names)
     undefined = [name for name in in_text if name not in names]
     unused = [name for name in names if name not in in_text]
     sentences = []

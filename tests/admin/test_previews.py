@@ -71,6 +71,10 @@ def test_sms__plain_text():
     assert sms("Hello") == ["With the examples: 5 characters, 1 paid message."]
 
 
+def test_sms__end_of_a_line_is_one_character():
+    assert sms("a\r\nb") == sms("a\nb") == ["With the examples: 3 characters, 1 paid message."]
+
+
 def test_sms__at_its_longest():
     assert sms("Code {otp}: {otp}", parameter("otp", Kind.OTP, example="123", max_length=80)) == [
         "With the examples: 13 characters, 1 paid message.",

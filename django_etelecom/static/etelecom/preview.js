@@ -17,14 +17,16 @@
   }
 
   function list(name, sentences) {
-    const items = sentences.map((sentence) => {
-      const item = document.createElement("li");
-      item.append(element("bdi", sentence));
-      return item;
+    const items = part(name);
+    while (items.children.length > sentences.length) items.lastElementChild.remove();
+    sentences.forEach((sentence, index) => {
+      if (index === items.children.length) {
+        items.appendChild(document.createElement("li")).append(element("bdi", ""));
+      }
+      const shown = items.children[index].firstElementChild;
+      // What is written again is read out again.
+      if (shown.textContent !== sentence) shown.textContent = sentence;
     });
-    const shown = [...part(name).children].map((item) => item.textContent.trim());
-    // What is written again is read out again.
-    if (shown.join("\n") !== sentences.join("\n")) part(name).replaceChildren(...items);
   }
 
   function show(seen) {
