@@ -66,7 +66,7 @@ def import_templates(
 ) -> list[MessageTemplate]:
     """Write what a plan would change, in one transaction, and return the templates.
 
-    Doing so twice changes nothing the second time: `check_import` has nothing to change any more.
+    The next `check_import` has nothing of it to change any more.
 
     Args:
         plan: as `check_import` returned it.

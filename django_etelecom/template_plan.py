@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from .client.templates import ProviderParameter, ProviderTemplate, TemplateList
-from .models import MessageTemplate, TemplateParameter
+from .models import Channel, MessageTemplate, TemplateParameter
 from .models.routes import channel_names
 from .parameter_types import brought_up, drawn_up
 from .redaction import clean_text
@@ -84,14 +84,12 @@ class TemplateChange:
         if self.is_new and not self.parameters:
             told.append(_("It has no parameters."))
         if self.channels:
-            channels = ", ".join(channel_names([channel]) for channel in self.channels)
-            told.append(
-                _("Registered for: %(channels)s") % {"channels": clean_text(channels, QUOTED)}
-            )
+            names = ", ".join(channel_names([channel]) for channel in self.channels)
+            told.append(_("Registered for: %(channels)s") % {"channels": names})
         if self.is_new:
-            label = MessageTemplate.Category(self.category).label
             told.append(
-                _("Not active at first, in the category: %(category)s") % {"category": label}
+                _("Not active at first, in the category: %(category)s")
+                % {"category": self.category.label}
             )
         if self.gone:
             told.append(
@@ -213,7 +211,11 @@ def _new(
         return TemplateChange(code=told.code, notes=(_not_understood(),))
     changes, notes = _parameter_changes({}, told.parameters)
     return TemplateChange(
-        code=told.code, is_new=True, parameters=changes, notes=notes, channels=told.channels
+        code=told.code,
+        is_new=True,
+        parameters=changes,
+        notes=notes,
+        channels=tuple(channel for channel in told.channels if channel in Channel.values),
     )
 
 

@@ -241,7 +241,7 @@ def test_plan__says_what_is_new():
         "New parameter otp: one-time password, at most 10 characters, pattern ^[0-9]{6}$, "
         "never stored or shown",
         "New parameter shop: text, at most 200 characters",
-        "Registered for: ZNS (Zalo), SMS, x",
+        "Registered for: ZNS (Zalo), SMS",
         "Not active at first, in the category: one-time password",
         "shop: the type “shop” is not known; it becomes text.",
     ]
