@@ -26,7 +26,7 @@ STANDING_HEIGHT = 200
 LINES_FROM = 18
 """Pixels above the topmost line, for its number."""
 
-MOST_DATES = 5
+MOST_DATES = 4
 """Names under standing bars for which a phone has room."""
 
 
