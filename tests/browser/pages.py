@@ -29,6 +29,12 @@ def send_form(page: Page, made: Stock) -> None:
     page.goto(url("messagelog_send") + "?template=order_confirmation")
 
 
+def resend_form(page: Page, made: Stock) -> None:
+    of = made.messages[0]
+    query = f"?template={of.template_code}&resend_of={of.public_id}"
+    page.goto(url("messagelog_send") + query)
+
+
 def faulty_send_form(page: Page, made: Stock) -> None:
     send_form(page, made)
     page.get_by_role("button", name="Check the message").click()
@@ -64,6 +70,7 @@ PAGES: dict[str, Callable[[Page, Stock], object]] = {
     "hostile message": address_of("messagelog_change", lambda made: [made.hostile.pk]),
     "choice of a template": address_of("messagelog_send"),
     "send form": send_form,
+    "resend form": resend_form,
     "faulty send form": faulty_send_form,
     "send check": send_check,
     "templates": address_of("messagetemplate_changelist"),
