@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.translation import gettext as _
 
 from ... import phone
 from ...simulator import Receipt, Simulator, WebhookDelivery
@@ -37,25 +36,25 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--host", default="127.0.0.1", help=_("The address of the loopback to listen on.")
+            "--host", default="127.0.0.1", help="The address of the loopback to listen on."
         )
         parser.add_argument(
-            "--port", type=int, default=8055, help=_("The port to listen on; 0 takes a free one.")
+            "--port", type=int, default=8055, help="The port to listen on; 0 takes a free one."
         )
         parser.add_argument(
             "--webhook-url",
             metavar="URL",
-            help=_("Where to post reports: a URL of this machine, its secret token included."),
+            help="Where to post reports: a URL of this machine, its secret token included.",
         )
         parser.add_argument(
             "--webhook-header",
             action="append",
             default=[],
             metavar="'NAME: VALUE'",
-            help=_("A header to send along with each report; can be given more than once."),
+            help="A header to send along with each report; can be given more than once.",
         )
         parser.add_argument(
-            "--quiet", action="store_true", help=_("Print the base URL and nothing else.")
+            "--quiet", action="store_true", help="Print the base URL and nothing else."
         )
 
     def handle(
@@ -89,10 +88,10 @@ class Command(BaseCommand):
         if quiet:
             self._print(base_url)
             return
-        self._print(_("eTelecom's gateway, simulated at %(url)s") % {"url": base_url})
-        self._print(_("Paste into your settings:"), "", ACCOUNT.format(base_url=base_url))
-        self._print(_("Send to one of these numbers to see:"), "", table(), "")
-        self._print(_("Requests and webhooks, as they come (Ctrl-C ends the simulator):"))
+        self._print(f"eTelecom's gateway, simulated at {base_url}")
+        self._print("Paste into your settings:", "", ACCOUNT.format(base_url=base_url))
+        self._print("Send to one of these numbers to see:", "", table(), "")
+        self._print("Requests and webhooks, as they come (Ctrl-C ends the simulator):")
 
     def _print(self, *lines: str) -> None:
         self.stdout.write("\n".join(lines))
@@ -120,7 +119,7 @@ def _headers(typed: list[str]) -> dict[str, str]:
         name, colon, value = line.partition(":")
         if not colon:
             # What was typed is not shown: it may be the token alone.
-            raise CommandError(_("Write --webhook-header as 'NAME: VALUE', with the quotes."))
+            raise CommandError("Write --webhook-header as 'NAME: VALUE', with the quotes.")
         headers[name.strip()] = value.strip()
     return headers
 
@@ -144,8 +143,7 @@ def _start(
     except ValueError as error:
         raise CommandError(str(error)) from error
     except (OSError, OverflowError) as error:
-        sentence = _("Can't listen on %(host)s, port %(port)s: %(reason)s.")
-        raise CommandError(sentence % {"host": host, "port": port, "reason": error}) from error
+        raise CommandError(f"Can't listen on {host}, port {port}: {error}.") from error
 
 
 def _line(arrival: Receipt | WebhookDelivery) -> str:
