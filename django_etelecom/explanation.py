@@ -116,7 +116,8 @@ def _accepted(message: MessageLog, events: Sequence[MessageEvent]) -> str:
     elif Status.UNDELIVERED in reported:
         taken = _("A delivery report says that it failed; eTelecom has not confirmed that yet.")
     if message.next_poll_at is None:
-        return f"{taken} {_('eTelecom is not asked any more: there was no report in time.')}"
+        ended = _("eTelecom is not asked any more: there was no report in time.")
+        return f"{taken} {ended}"
     return f"{taken} {_asked_next(message.next_poll_at)}"
 
 
@@ -136,7 +137,8 @@ def _delivered(message: MessageLog) -> str:
     if not message.channel:
         way = _("It arrived.")
     if message.status_source == Source.WEBHOOK:
-        return f"{way} {_('A delivery report says so; eTelecom was not asked about it.')}"
+        source = _("A delivery report says so; eTelecom was not asked about it.")
+        return f"{way} {source}"
     return way
 
 

@@ -13,6 +13,7 @@ from django.core.validators import URLValidator
 from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from .phone import UnknownCharacter, strip_separators
 
@@ -28,7 +29,7 @@ _REFUSED_IN_TEXT = re.compile(
 class Kind(TextChoices):
     """What a parameter holds; each kind has one form on the wire."""
 
-    TEXT = "text", _("text")
+    TEXT = "text", pgettext_lazy("kind of value", "text")
     NUMBER = "number", _("number")
     MONEY = "money", _("amount in dong")
     DATE = "date", _("date")

@@ -121,7 +121,7 @@ def _lines(campaign: Campaign, columns: dict[str, str], reason: str) -> Iterator
         values = _values(row)
         if values is None:
             sentences.append(_("Today's keys do not open what this row held: find it elsewhere."))
-        told = " ".join([_("Row %d.") % row.number, *sentences])
+        told = " ".join([_("Row %(row)d.") % {"row": row.number}, *sentences])
         yield {columns.get(name, name): value for name, value in (values or {}).items()} | {
             reason: told
         }

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models, router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from ..client.codes import Failure, Refusal
 from ..exceptions import (
@@ -196,7 +197,7 @@ class MessageLog(models.Model):
 
     class Meta:
         verbose_name = _("message")
-        verbose_name_plural = _("messages")
+        verbose_name_plural = pgettext_lazy("the log", "messages")
         ordering = ["-pk"]
         get_latest_by = "pk"
         default_permissions = ("view",)
