@@ -6,8 +6,8 @@ import math
 from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
-from django.utils.formats import number_format
+from django.utils import numberformat, timezone
+from django.utils.formats import get_format, number_format
 from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -37,7 +37,15 @@ NOTES = {
 
 def grouped(number: int) -> str:
     """Return a number as people of this language write it: 200,000."""
-    return number_format(number, decimal_pos=0, force_grouping=True)
+    return numberformat.format(
+        number,
+        get_format("DECIMAL_SEPARATOR"),
+        decimal_pos=0,
+        # Of Vietnamese Django knows the separator but not how many digits it groups.
+        grouping=get_format("NUMBER_GROUPING") or 3,
+        thousand_sep=get_format("THOUSAND_SEPARATOR"),
+        force_grouping=True,
+    )
 
 
 def is_over(campaign: Campaign) -> bool:
