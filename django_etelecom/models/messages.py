@@ -82,7 +82,7 @@ class Reason(models.TextChoices):
 class Source(models.TextChoices):
     """Which way the provider's word came."""
 
-    SEND = "send", _("sending")
+    SEND = "send", pgettext_lazy("source", "sending")
     POLL = "poll", _("status query")
     WEBHOOK = "webhook", _("delivery report")
 
