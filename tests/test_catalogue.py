@@ -1,4 +1,4 @@
-"""The Vietnamese catalogue has every string of the code, and is compiled as it is written."""
+"""The Vietnamese catalogues have every string of the code, and are compiled as they are written."""
 
 import io
 import re
@@ -12,10 +12,11 @@ from django.utils import translation
 from django.utils.translation.template import templatize
 
 import django_etelecom
+import shop
 from django_etelecom.models.messages import Status
 
-PACKAGE = Path(django_etelecom.__file__).parent
-CATALOGUE = PACKAGE / "locale" / "vi" / "LC_MESSAGES" / "django.po"
+PACKAGES = [Path(package.__file__).parent for package in (django_etelecom, shop)]
+CATALOGUE = Path("locale", "vi", "LC_MESSAGES", "django.po")
 
 SINGULAR = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 KEYWORDS = {
@@ -51,9 +52,14 @@ def translations(catalogue):
     return {key: singular(entry.string) for key, entry in entries(catalogue).items()}
 
 
+@pytest.fixture(scope="module", params=PACKAGES, ids=lambda package: package.name)
+def package(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def written():
-    with CATALOGUE.open("rb") as file:
+def written(package):
+    with (package / CATALOGUE).open("rb") as file:
         return read_po(file)
 
 
@@ -64,12 +70,12 @@ def extracted(source):
         yield told_apart_by, singular(identifier)
 
 
-def strings_of_code():
-    """Return every string that is marked in the package; templates as `makemessages` reads them."""
+def marked_in(package):
+    """Return every string that is marked in a package; templates as `makemessages` reads them."""
     strings = set()
-    for path in PACKAGE.rglob("*.py"):
+    for path in package.rglob("*.py"):
         strings.update(extracted(path.read_text()))
-    for path in PACKAGE.rglob("*.html"):
+    for path in package.rglob("*.html"):
         lines = templatize(path.read_text()).splitlines()
         strings.update(extracted("\n".join(line.strip() for line in lines)))
     return strings
@@ -79,12 +85,12 @@ def placeholders(text):
     return set(re.findall(r"%\(\w+\)[a-z]|%%|\{\w+\}|<[^>]+>", text))
 
 
-def test_catalogue__has_every_string_of_the_code(written):
-    assert strings_of_code() - set(entries(written)) == set(), UPDATE
+def test_catalogue__has_every_string_of_the_code(package, written):
+    assert marked_in(package) - set(entries(written)) == set(), UPDATE
 
 
-def test_catalogue__has_no_string_that_the_code_lost(written):
-    assert set(entries(written)) - strings_of_code() == set(), UPDATE
+def test_catalogue__has_no_string_that_the_code_lost(package, written):
+    assert set(entries(written)) - marked_in(package) == set(), UPDATE
     assert not written.obsolete, UPDATE
 
 
@@ -130,8 +136,8 @@ def test_catalogue__has_no_stray_spaces(written):
     assert stray == []
 
 
-def test_catalogue__is_compiled(written):
-    with CATALOGUE.with_suffix(".mo").open("rb") as file:
+def test_catalogue__is_compiled(package, written):
+    with (package / CATALOGUE).with_suffix(".mo").open("rb") as file:
         compiled = read_mo(file)
 
     assert translations(compiled) == translations(written), UPDATE

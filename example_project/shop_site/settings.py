@@ -44,6 +44,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -63,12 +64,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # One-time passwords are counted here: where several processes serve the site they must share it.
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
 
+# The language of whoever has neither chosen one nor a browser that asks for one, and of the worker.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("vi", "Tiếng Việt"), ("en", "English")]
 TIME_ZONE = "Asia/Ho_Chi_Minh"
 USE_TZ = True
-# Prices read 450.000 ₫ in Vietnamese too, for which Django knows no grouping.
-NUMBER_GROUPING = 3
+FORMAT_MODULE_PATH = "shop_site.formats"
 STATIC_URL = "static/"
 
 ETELECOM = {
