@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from ..models import AccountState
 from ..services import resume_account
+from .log import recorded
 from .lookups import AskableLists
 
 
@@ -89,7 +90,7 @@ class AccountStateAdmin(AskableLists):
             raise Http404
         told = {"account": state}
         if resume_account(state.alias):
-            self.log_change(request, state, "Resumed.")
+            self.log_change(request, state, recorded(gettext_lazy("Resumed.")))
             messages.success(request, _("Account “%(account)s” goes on.") % told)
         else:
             messages.info(request, _("Account “%(account)s” was not paused any more.") % told)

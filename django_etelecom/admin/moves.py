@@ -21,6 +21,7 @@ from ..services import (
     retry_campaign,
     start_campaign,
 )
+from .log import recorded
 from .progress import grouped
 
 State = Campaign.Status
@@ -36,7 +37,7 @@ class Move:
     """A short campaign has finished before the page is there that says it was started."""
     done: Promise
     """The sentence for whoever did it."""
-    record: str
+    record: Promise
     """For the admin's log."""
 
 
@@ -46,7 +47,7 @@ MOVES = {
         before=frozenset({State.CHECKING}),
         after=frozenset({State.RUNNING, State.FINISHED}),
         done=gettext_lazy("The campaign was started."),
-        record="Started.",
+        record=gettext_lazy("Started."),
     ),
     "pause": Move(
         pause_campaign,
@@ -55,21 +56,21 @@ MOVES = {
         done=gettext_lazy(
             "The campaign is paused: what is in flight arrives, and nothing else is sent."
         ),
-        record="Paused.",
+        record=gettext_lazy("Paused."),
     ),
     "resume": Move(
         resume_campaign,
         before=frozenset({State.PAUSED}),
         after=frozenset({State.RUNNING, State.FINISHED}),
         done=gettext_lazy("The campaign goes on."),
-        record="Resumed.",
+        record=gettext_lazy("Resumed."),
     ),
     "cancel": Move(
         cancel_campaign,
         before=frozenset(set(State) - {State.FINISHED, State.CANCELLED}),
         after=frozenset({State.CANCELLED}),
         done=gettext_lazy("The campaign was cancelled: nothing more of it is sent."),
-        record="Cancelled.",
+        record=gettext_lazy("Cancelled."),
     ),
 }
 
@@ -88,7 +89,7 @@ def make_move(request: HttpRequest, model_admin: Any, campaign: Campaign, name: 
     could_move = campaign.status in move.before
     move.make(campaign)
     if could_move and campaign.status in move.after:
-        model_admin.log_change(request, campaign, move.record)
+        model_admin.log_change(request, campaign, recorded(move.record))
         messages.success(request, str(move.done))
         return True
     messages.warning(
@@ -109,7 +110,8 @@ def retry(request: HttpRequest, model_admin: Any, campaign: Campaign) -> None:
     if not retried:
         messages.info(request, _("There is no message left that was not sent."))
         return
-    model_admin.log_change(request, campaign, f"Queued again what was not sent: {retried}.")
+    sentence = gettext_lazy("Queued again what was not sent: %(number)d.")
+    model_admin.log_change(request, campaign, recorded(sentence, number=retried))
     messages.success(
         request,
         ngettext(

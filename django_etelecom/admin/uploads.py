@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 
 from .. import phone
@@ -22,6 +23,7 @@ from ..services import check_campaign, load_parts
 from ..transactions import non_atomic
 from .faulty_rows import faults_context
 from .forms import admin_form, unusable_settings
+from .log import recorded
 from .moves import make_move, may_send
 from .numbers import sees_numbers
 from .progress import grouped
@@ -71,7 +73,7 @@ def _upload(model_admin: CampaignAdmin, request: HttpRequest) -> HttpResponse:
     campaign = form.begin(request.user) if form.is_valid() else None
     if campaign is None:
         return _upload_page(model_admin, request, form)
-    model_admin.log_addition(request, campaign, "Uploaded.")
+    model_admin.log_addition(request, campaign, recorded(gettext_lazy("Uploaded.")))
     return _load(model_admin, request, campaign)
 
 
