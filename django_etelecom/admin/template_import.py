@@ -24,9 +24,10 @@ from ..conf import settings
 from ..exceptions import ImportOutdated, TemplatesNotListed
 from ..models import MessageTemplate
 from ..services import check_import, import_templates
-from ..template_plan import ImportPlan, compared
+from ..template_plan import ImportPlan, TemplateChange, compared
 from ..transactions import non_atomic
 from .forms import admin_form
+from .log import recorded
 
 PARAMETER_PERMISSIONS = ("etelecom.add_templateparameter", "etelecom.change_templateparameter")
 
@@ -94,7 +95,8 @@ class ImportTemplatesView(View):
             return self._choice_page(choice)
         plan = _plan(choice.cleaned_data["account"])
         if isinstance(plan, str):
-            return self._choice_page(choice, notice=f"{_('Nothing was imported.')} {plan}")
+            nothing = _("Nothing was imported.")
+            return self._choice_page(choice, notice=f"{nothing} {plan}")
         if not plan.has_fingerprint(request.POST.get("fingerprint", "")):
             return self._shown_again(plan, _("What you looked at was changed since."))
         form = ChangesForm(plan, request.POST)
@@ -114,8 +116,7 @@ class ImportTemplatesView(View):
         with transaction.atomic(using=router.db_for_write(MessageTemplate)):
             for template in import_templates(plan, codes):
                 change = changes[template.code]
-                names = ", ".join(one.after.name for one in change.parameters) or "no parameters"
-                record = f"Imported from the provider: {names}."
+                record = _record(change)
                 if change.is_new:
                     added += 1
                     self.model_admin.log_addition(self.request, template, record)
@@ -207,3 +208,11 @@ def _plan(account: str) -> ImportPlan | str:
         return str(error)
     except ImproperlyConfigured as error:
         return _("This site's settings do not allow it: %(error)s") % {"error": error}
+
+
+def _record(change: TemplateChange) -> str:
+    """Return what the admin's log says of an import: the parameters that it added or changed."""
+    if not change.parameters:
+        return recorded(gettext_lazy("Imported from the provider: no parameters."))
+    names = ", ".join(parameter.after.name for parameter in change.parameters)
+    return recorded(gettext_lazy("Imported from the provider: %(names)s."), names=names)
