@@ -252,7 +252,7 @@ def _paused(state: AccountState) -> Concern:
     return Concern(
         Matter.PAUSED,
         _("Account “%(account)s” is paused: its queued messages wait. %(reason)s")
-        % {"account": state.alias, "reason": state.get_pause_reason_display()},
+        % {"account": state, "reason": state.get_pause_reason_display()},
         _("Put right what it says, then resume the account."),
     )
 

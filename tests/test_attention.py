@@ -86,6 +86,14 @@ def test_paused_account__is_told_with_its_reason(db):
     )
 
 
+def test_paused_account__by_a_name_that_turns_nothing(db):
+    pace.pause("a\u202eb", Reason.OUT_OF_MESSAGES)
+
+    [concern] = concerns(look())
+
+    assert "\u202e" not in concern.what
+
+
 # --- The queue ----------------------------------------------------------------------------------
 
 

@@ -15,12 +15,16 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 from ..explanation import network_name
 from ..models import Channel
 from ..models.messages import Status
+from ..redaction import clean_text
 from ..summary import NONE, Figures, Summary
 from .charts import Bar, Chart, Part
 from .progress import NOTES, grouped
 
 MOST_BARS = 10
 """Bars of a chart; the rest are one together."""
+
+LONGEST_LABEL = 100
+"""Characters, as many as a template's code has."""
 
 PARTS = (Status.DELIVERED, Status.UNDELIVERED, Status.ACCEPTED, Status.UNKNOWN)
 """What the messages that were sent consist of."""
@@ -155,7 +159,12 @@ def _cells(figures: Figures) -> list[str]:
 
 def _most(by_key: Mapping[str, Figures], label: Callable[[str], str]) -> list[Labelled]:
     """Return those of which most were sent by their labels, and the rest as one."""
-    sent = [(label(key), figures) for key, figures in by_key.items() if figures.sent]
+    # A label is read in a sentence and drawn, where nothing isolates what turns the direction.
+    sent = [
+        (clean_text(label(key), LONGEST_LABEL), figures)
+        for key, figures in by_key.items()
+        if figures.sent
+    ]
     sent.sort(key=lambda row: -row[1].sent)
     rest = [figures for _label, figures in sent[MOST_BARS:]]
     if rest:
