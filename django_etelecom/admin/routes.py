@@ -97,6 +97,8 @@ class RouteRuleAdmin(AskableLists):
     readonly_fields = ["channels_in_order", "at_night", "used_by"]
     list_display = ["name", "channels_in_order", "is_default", "number_of_templates"]
     search_fields = ["name"]
+    # Told, since the count of its templates makes Django forget the model's own.
+    ordering = ["name"]
 
     class Media:
         css = {"all": ["etelecom/admin.css"]}
