@@ -37,7 +37,7 @@ def said(response):
 
 
 def test_cancel__has_a_button_while_the_message_waits(canceller, queued):
-    button = f'formaction="{cancel_url(queued)}"'
+    button = f'formaction="{cancel_url(queued)}">Cancel the message</button>'
 
     assert button in page(canceller.get(page_of(queued)))
     MessageLog.objects.update(status="sending")
