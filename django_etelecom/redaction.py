@@ -66,7 +66,7 @@ _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?")
 _BACKSLASH = re.compile(r"(?:\\u[0-9A-Fa-f]{4})+|\\x[0-9A-Fa-f]{2}|\\[\"'\\/bfnrt]")
 _ESCAPE_CUT_OFF = re.compile(r"(?:%[0-9A-Fa-f]?|&#?\w{0,30}|\\(?:[ux]\w{0,3})?)\Z")
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s.,_/\-‐-―]{1,3}(?=\d)")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s.,_/()\-‐-―]{1,3}(?=\d)")
 _BETWEEN_CHARACTERS = re.compile(r"(?<=[^\W_])[\s.,_/\-‐-―]{1,3}(?=[^\W_])")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
