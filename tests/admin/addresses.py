@@ -31,7 +31,7 @@ def routes() -> dict[str, str]:
             if own.name not in OF_DJANGO:
                 found[own.name.removeprefix("etelecom_")] = str(own.pattern)
         elif str(own.pattern).startswith("etelecom/"):
-            found |= dict(_below(own, ""))
+            found |= _by_name(_below(own, ""))
     return found
 
 
@@ -43,6 +43,14 @@ def _below(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, str]]:
         else:
             route = prefix + str(one.pattern)
             yield (one.name or route).removeprefix("etelecom_"), route
+
+
+def _by_name(found: Iterator[tuple[str, str]]) -> dict[str, str]:
+    """Return routes by name; of two of one name, the second by itself."""
+    named: dict[str, str] = {}
+    for name, route in found:
+        named[route if name in named else name] = route
+    return named
 
 
 def model_of(name: str) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from django.apps import apps
+from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
 from django.utils import timezone
@@ -57,11 +58,23 @@ def params() -> dict[str, Any]:
 
 def make_world(template: MessageTemplate) -> World:
     """Fill the database; `template` is the order's, and messages go by a scripted backend."""
-    message = send_message(template, PHONE, params())
+    message = send_message(
+        template,
+        PHONE,
+        params() | {"note": "Call 0912.345.678"},
+        metadata={"phone": "+84 912 345 678"},
+    )
+    message.events.create(
+        source="poll",
+        status="accepted",
+        http_status=200,
+        provider_detail="On its way to (0912) 345-678",
+        payload='{"phonenumber": "84912345678", "status": "PROCESSING"}',
+    )
     lost = send_message(template, PHONE, params())
     MessageLog.objects.filter(pk=lost.pk).update(status="undelivered")
     send = {"messagelog": message, "messagelog_lost": lost}
-    send["messagelog_queued"] = queue_message(
+    send["messagelog_cancel"] = queue_message(
         template, PHONE, params(), send_at=timezone.now() + timezone.timedelta(days=1)
     )
     pace.pause("default", Reason.OUT_OF_MESSAGES)
@@ -92,13 +105,18 @@ def make_world(template: MessageTemplate) -> World:
 
 
 def kept() -> dict[str, list[str]]:
-    """Return every row of the app, of the users and of the admin's log."""
+    """Return every row of the app, of the users and of the admin's log, but for mere looks."""
     models = [
         *apps.get_app_config("etelecom").get_models(),
         *apps.get_app_config("admin").get_models(),
         apps.get_model("auth", "user"),
     ]
+    seen = ("'Saw ", "'Exported ")
     return {
-        model._meta.label: sorted(map(repr, model._default_manager.values_list()))
+        model._meta.label: sorted(
+            row
+            for row in map(repr, model._default_manager.values_list())
+            if model is not LogEntry or not any(word in row for word in seen)
+        )
         for model in models
     }
