@@ -143,7 +143,7 @@ def parts() -> list[Part]:
 def _described(rows: Sequence[Labelled]) -> str:
     label, figures = max(rows, key=lambda row: row[1].sent)
     return _("The most were sent for %(label)s: %(number)s. All numbers are in the table.") % {
-        "label": label,
+        "label": clean_text(label, 100),
         "number": grouped(figures.sent),
     }
 

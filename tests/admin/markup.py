@@ -73,5 +73,6 @@ class Page(HTMLParser):
 
     @property
     def title(self) -> str:
-        [title] = [block for block in self._blocks if block.tag == "title"]
+        # Pictures have titles as well.
+        title, *_others = [block for block in self._blocks if block.tag == "title"]
         return "".join(title.texts)
