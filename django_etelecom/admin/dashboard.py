@@ -120,6 +120,8 @@ class DashboardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscri
             "opts": self.opts,
             # What the admin's page of a list asks for its breadcrumbs.
             "cl": {"opts": self.opts},
+            # Without it that page has a style of its own inline.
+            "actions_on_top": True,
             "media": self.media,
             "concerns": [
                 (concern, self._link_of(request, concern)) for concern in concerns(situation)

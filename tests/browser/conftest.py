@@ -6,9 +6,11 @@ The site is served under a strict policy; what its pages complain of on the cons
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils.formats import reset_format_cache
 
 from django_etelecom.simulator import Receipt, Simulator
 from shop import seeding
@@ -56,6 +58,9 @@ def site(transactional_db, settings, caplog) -> Iterator[Site]:
     settings.ROOT_URLCONF = "shop_site.urls"
     settings.ALLOWED_HOSTS = [HOST]
     settings.LANGUAGES = [("vi", "Tiếng Việt"), ("en", "English")]
+    settings.FORMAT_MODULE_PATH = "shop_site.formats"
+    [templates] = settings.TEMPLATES
+    settings.TEMPLATES = [{**templates, "DIRS": [Path(seeding.__file__).parents[1] / "templates"]}]
     first, *rest = settings.MIDDLEWARE
     settings.MIDDLEWARE = [
         "tests.browser.policy.strict_policy",
@@ -69,8 +74,10 @@ def site(transactional_db, settings, caplog) -> Iterator[Site]:
     caplog.set_level(logging.ERROR, "django.server")
     # Closing it waits for its requests, so that none is still at the database.
     server.daemon_threads = False
+    reset_format_cache()
     with simulated_provider() as simulator, served(server):
         yield Site(f"http://{HOST}:{server.server_port}", simulator, webhook_url(server))
+    reset_format_cache()
 
 
 @pytest.fixture

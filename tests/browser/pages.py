@@ -31,7 +31,7 @@ def send_form(page: Page, made: Stock) -> None:
 
 def resend_form(page: Page, made: Stock) -> None:
     of = made.messages[0]
-    query = f"?template={of.template_code}&resend_of={of.public_id}"
+    query = f"?template={of.template_code}&resend_of={of.public_id}&way=number"
     page.goto(url("messagelog_send") + query)
 
 
@@ -48,6 +48,14 @@ def send_check(page: Page, made: Stock) -> None:
     page.get_by_role("table", name="What will be sent").wait_for()
 
 
+def drawn_up(page: Page, made: Stock) -> None:
+    page.goto(url("messagetemplate_add"))
+    page.get_by_role("textbox", name="Text").fill("Chào {customer_name}!")
+    page.get_by_role("textbox", name="Sample").fill('{"customer_name": "Lan"}')
+    page.get_by_role("button", name="Draw up parameters").click()
+    page.get_by_text("Drawn up, and not saved yet").wait_for()
+
+
 def faulty_upload(page: Page, made: Stock) -> None:
     page.goto(url("campaign_upload"))
     page.get_by_role("button", name="Upload").click()
@@ -62,6 +70,7 @@ def address_of(
 
 
 PAGES: dict[str, Callable[[Page, Stock], object]] = {
+    "dashboard": address_of("dashboard"),
     "messages": address_of("messagelog_changelist"),
     "delivered message": address_of("messagelog_change", lambda made: [made.messages[0].pk]),
     "undelivered message": address_of("messagelog_change", lambda made: [made.messages[2].pk]),
@@ -70,14 +79,18 @@ PAGES: dict[str, Callable[[Page, Stock], object]] = {
     "hostile message": address_of("messagelog_change", lambda made: [made.hostile.pk]),
     "choice of a template": address_of("messagelog_send"),
     "send form": send_form,
+    "ways to send again": address_of("messagelog_resend", lambda made: [made.messages[2].pk]),
     "resend form": resend_form,
     "faulty send form": faulty_send_form,
     "send check": send_check,
     "templates": address_of("messagetemplate_changelist"),
     "new template": address_of("messagetemplate_add"),
     "template": address_of("messagetemplate_change", lambda made: [made.messages[0].template_id]),
+    "drawn up template": drawn_up,
+    "import": address_of("messagetemplate_import"),
     "routes": address_of("routerule_changelist"),
     "new route": address_of("routerule_add"),
+    "route": address_of("routerule_change", lambda made: [made.route.pk]),
     "accounts": address_of("accountstate_changelist"),
     "account": address_of("accountstate_change", lambda made: [made.account.pk]),
     "campaigns": address_of("campaign_changelist"),

@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-from django_etelecom.models import AccountState, Campaign, MessageLog
+from django_etelecom.models import AccountState, Campaign, MessageLog, RouteRule
 from django_etelecom.services import (
     load_parts,
     queue_campaign,
@@ -56,6 +56,7 @@ class Stock:
     checking: Campaign
     running: Campaign
     finished: Campaign
+    route: RouteRule
     account: AccountState
     """It is paused."""
 
@@ -79,6 +80,7 @@ def put_in(staff: Any) -> Stock:
         checking=checking,
         running=running,
         finished=finished,
+        route=RouteRule.objects.get(is_default=True),
         account=AccountState.objects.get(),
     )
 

@@ -1,10 +1,13 @@
-"""From a template to what became of the message, as a person walks it."""
+"""From the form to what became of the message, as a person walks it."""
 
 import re
 
 import pytest
 
 from django_etelecom.models import MessageLog
+from django_etelecom.phone import display
+from django_etelecom.services import queue_message
+from django_etelecom.simulator import Outcome
 from tests.browser.chromium import NEEDED
 from tests.browser.pages import fill_in_order
 
@@ -16,30 +19,6 @@ def check_order(page, to="0912 345 678"):
     page.goto("/admin/etelecom/messagelog/send/?template=order_confirmation")
     fill_in_order(page, to)
     page.get_by_role("button", name="Check the message").click()
-
-
-def test_template__is_defined_and_sent_by(page, site):
-    page.goto("/admin/")
-    page.locator("#content").get_by_role("link", name="Templates").click()
-    page.get_by_role("link", name="Add template").click()
-    page.get_by_role("textbox", name="Code").fill("pick_up")
-    page.get_by_role("textbox", name="Text").fill(
-        "Chào {customer_name}, đơn {order_code} đang chờ bạn."
-    )
-    page.locator("#id_parameters-0-name").fill("customer_name")
-    page.locator("#id_parameters-1-name").fill("order_code")
-    page.get_by_role("button", name="Save and continue editing").click()
-    page.get_by_role("link", name="Send message").click()
-    page.get_by_label("To:").fill("0912 345 678")
-    page.get_by_label("Customer name").fill("Lan")
-    page.get_by_label("Order code").fill("DH-7")
-    page.get_by_role("button", name="Check the message").click()
-    page.get_by_role("button", name="Send the message").click()
-
-    expect(page.get_by_text("The provider took the message to 0912 345 678.")).to_be_visible()
-    [receipt] = site.sent
-    assert receipt.template_code == "pick_up"
-    assert receipt.list_param == {"customer_name": "Lan", "order_code": "DH-7"}
 
 
 def test_check__double_click_sends_once(page, site):
@@ -65,3 +44,28 @@ def test_message__timeline_grows_by_what_the_provider_says(page):
 
     expect(page.get_by_text("The message is delivered now.")).to_be_visible()
     expect(steps).to_have_text(["accepted", "accepted", "delivered"])
+
+
+def test_message__is_sent_again_to_another_number(page, site):
+    check_order(page, to=display(Outcome.REFUSED_PHONE_NUMBER.phone_number))
+    page.get_by_role("button", name="Send the message").click()
+    page.get_by_role("button", name="Send again").click()
+    page.get_by_role("button", name="To another number").click()
+    page.get_by_label("To:").fill("0912 345 678")
+    page.get_by_role("button", name="Check the message").click()
+    page.get_by_role("button", name="Send the message").click()
+
+    expect(page.get_by_text("The provider took the message to 0912 345 678.")).to_be_visible()
+    first, second = MessageLog.objects.order_by("pk")
+    assert second.resend_of == first
+    assert second.params == first.params
+
+
+def test_message__that_waits_is_cancelled(page, site):
+    message = queue_message("login_otp", "0912 345 678", {"otp": "482913"})
+    page.goto(f"/admin/etelecom/messagelog/{message.pk}/change/")
+
+    page.get_by_role("button", name="Cancel").click()
+
+    expect(page.locator(".etelecom-badge", has_text="cancelled").first).to_be_visible()
+    assert site.sent == []
