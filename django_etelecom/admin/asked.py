@@ -11,9 +11,11 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db.models import BigAutoField, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from .. import phone
 from ..models.messages import Status
+from .log import recorded
 from .search import Search, read_search
 
 STATUS = "status__exact"
@@ -113,7 +115,9 @@ def described(address: Mapping[str, str], asked: Asked) -> str:
     told = {name: address[name].strip() for name in WHICH if address.get(name, "").strip()}
     if asked.search and asked.search.number:
         told[SEARCH] = phone.mask(asked.search.number)
-    return ", ".join(f"{name}={value}" for name, value in told.items()) or "all"
+    return ", ".join(f"{name}={value}" for name, value in told.items()) or recorded(
+        gettext_lazy("all")
+    )
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from django.http import (
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ..explanation import network_name
 from ..models import MessageLog
@@ -28,11 +29,15 @@ from ..sheets import write_csv
 from ..transactions import non_atomic
 from .asked import described, read_address
 from .key_walk import KeyWalk
+from .log import recorded
 from .numbers import record_sight, sees_numbers, shown_number
 
 CHUNK = 1000
 """Messages that are read at once."""
 
+EXPORTED_WHOLE = gettext_lazy("Exported as CSV, numbers whole: %(which)s.")
+EXPORTED_MASKED = gettext_lazy("Exported as CSV, numbers masked: %(which)s.")
+"""For the admin's log."""
 
 Column = Callable[[MessageLog], str]
 
@@ -69,8 +74,8 @@ def export_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
             )
             return HttpResponseRedirect(f"{listed}?{request.GET.urlencode()}")
         whole = sees_numbers(request)
-        numbers = "whole" if whole else "masked"
-        record_sight(request, f"Exported as CSV, numbers {numbers}: {described(address, asked)}.")
+        exported = EXPORTED_WHOLE if whole else EXPORTED_MASKED
+        record_sight(request, recorded(exported, which=described(address, asked)))
         walk = KeyWalk(_with_relations(model_admin.get_queryset(request)), asked)
         columns = _columns(whole=whole)
         return StreamedOverASGIToo(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.utils import translation
-from django.utils.functional import Promise
 
 
-def recorded(sentence: Promise, **values: object) -> str:
-    """Return a sentence for the admin's log, with the values of its placeholders.
+def recorded(sentence: object, **values: object) -> str:
+    """Return words for the admin's log in the language of the site, not of the person: it has one.
 
-    It is in the language of the site, not of the person: a log has one.
+    Args:
+        sentence: a lazy translation.
+        values: of its placeholders.
     """
     with translation.override(settings.LANGUAGE_CODE):
         return str(sentence) % values

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, ngettext_lazy
 
 from ..conf import settings
 from ..models import Campaign, MessageLog, MessageTemplate
@@ -31,6 +31,7 @@ from .asked import (
     read_address,
 )
 from .key_walk import COUNTED, KeyWalk, Stretch
+from .log import recorded
 from .numbers import record_sight, sees_numbers, shown_number
 from .progress import grouped
 from .search import searched_for
@@ -194,6 +195,9 @@ def record_list(request: HttpRequest, listed: MessageList) -> None:
         sentences.append(searched_for(listed.asked.search))
     seen = sum(not message.is_stripped for message in listed.page.messages)
     if listed.sees_numbers and seen:
-        sentences.append(f"Saw the numbers of {seen} messages.")
+        saw = ngettext_lazy(
+            "Saw the number of %(count)d message.", "Saw the numbers of %(count)d messages.", seen
+        )
+        sentences.append(recorded(saw, count=seen))
     if sentences:
         record_sight(request, " ".join(sentences))

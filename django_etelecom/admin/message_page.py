@@ -27,7 +27,8 @@ from ..models.routes import channel_names
 from ..transactions import non_atomic
 from .cancel import cancel_one
 from .covers import Cover
-from .numbers import record_sight, sees_numbers, shown_number
+from .log import recorded
+from .numbers import SAW_NUMBER, record_sight, sees_numbers, shown_number
 from .refresh import refresh_one
 from .rendering import filled_text, legible
 from .sending import again_page, may_resend, may_send
@@ -192,7 +193,7 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
         """Say on top of the page what became of the message."""
         message = context["original"]
         if message.cover is None and not message.is_stripped:
-            record_sight(request, "Saw the number.", message)
+            record_sight(request, recorded(SAW_NUMBER), message)
         timeline = timeline_of(message, message.cover)
         explanation = explain(message, timeline.events)
         may = {

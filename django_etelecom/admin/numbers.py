@@ -7,10 +7,14 @@ from typing import cast
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from .. import phone
 from ..models import MessageLog
+from .log import recorded
+
+SAW_NUMBER = gettext_lazy("Saw the number.")
+"""For the admin's log."""
 
 
 def sees_numbers(request: HttpRequest) -> bool:
@@ -30,7 +34,7 @@ def record_sight(request: HttpRequest, what: str, message: MessageLog | None = N
 
     Args:
         request: whose user it was.
-        what: a sentence without the number, such as `Saw the numbers of 100 messages.`
+        what: a sentence without the number, such as `recorded(SAW_NUMBER)`.
         message: whose number; None: of several.
     """
     # Whoever sees a page of the admin is logged in.
@@ -38,7 +42,7 @@ def record_sight(request: HttpRequest, what: str, message: MessageLog | None = N
         user_id=cast(int, request.user.pk),
         content_type=ContentType.objects.get_for_model(MessageLog, for_concrete_model=False),
         object_id=str(message.pk) if message else None,
-        object_repr=str(message or MessageLog._meta.verbose_name_plural)[:200],
+        object_repr=str(message) if message else recorded(MessageLog._meta.verbose_name_plural),
         action_flag=CHANGE,
         change_message=what,
     )

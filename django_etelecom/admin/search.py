@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import phone
 from ..exceptions import InvalidMessage
+from .log import recorded
 
 SEARCHABLE = _(
     "A whole phone number in any form, the provider's id or the public id. Parts of them are not "
@@ -34,7 +35,7 @@ class Search(NamedTuple):
 
 def searched_for(search: Search) -> str:
     """Return what the admin's log says of a search for a number."""
-    return f"Searched for {phone.mask(search.number)}."
+    return recorded(_("Searched for %(number)s."), number=phone.mask(search.number))
 
 
 def read_search(typed: str) -> Search | None:

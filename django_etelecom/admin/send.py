@@ -45,7 +45,8 @@ from .forms import (
     message_arguments,
     unusable_settings,
 )
-from .numbers import record_sight, sees_numbers
+from .log import recorded
+from .numbers import SAW_NUMBER, record_sight, sees_numbers
 from .rendering import filled_text
 from .repeats import Repeat, Way
 from .sending import first_context, may_resend, may_send, send_page
@@ -115,7 +116,7 @@ class SendMessageView(View):
         if not form.fields:
             return self._check(code)
         if self._repeat.cover is None and "to" in form.fields:
-            record_sight(request, "Saw the number.", self._repeat.first)
+            record_sight(request, recorded(SAW_NUMBER), self._repeat.first)
         return self._form_page(code, form)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -165,7 +166,7 @@ class SendMessageView(View):
             taken_over=form.taken_over,
         )
         if self._repeat and self._repeat.cover is None and "to" in form.taken_over:
-            record_sight(self.request, "Saw the number.", self._repeat.first)
+            record_sight(self.request, recorded(SAW_NUMBER), self._repeat.first)
         values = {
             name: form.kept.cover(value) if PREFIX + name in form.taken_over else value
             for name, value in form.check.wire["list_param"].items()

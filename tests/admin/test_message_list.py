@@ -497,7 +497,7 @@ def test_numbers__a_search_that_shows_some_is_one_entry(seer, make):
 
     seer.get(LIST, {"q": NUMBER})
 
-    assert entries() == ["Searched for 84912•••678. Saw the numbers of 1 messages."]
+    assert entries() == ["Searched for 84912•••678. Saw the number of 1 message."]
 
 
 def test_numbers__an_action_shows_none(seer, make):

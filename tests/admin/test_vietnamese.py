@@ -60,6 +60,11 @@ def pages(admin_client, template, params):
     for shown in (message, campaign, template, RouteRule.objects.get()):
         name = shown._meta.model_name
         yield admin_client.get(reverse(f"admin:etelecom_{name}_change", args=[shown.pk]))
+    yield admin_client.get(reverse("admin:etelecom_dashboard"), {"days": "7"})
+    yield admin_client.get(reverse("admin:etelecom_messagelog_changelist"), {"since": "24/12"})
+    yield admin_client.get(reverse("admin:etelecom_messagelog_changelist"), {"q": "0912"})
+    yield admin_client.get(reverse("admin:etelecom_messagelog_resend", args=[message.pk]))
+    yield admin_client.get(reverse("admin:etelecom_messagetemplate_import"))
     for name in ("cancel", "progress"):
         yield admin_client.get(reverse(f"admin:etelecom_campaign_{name}", args=[campaign.pk]))
     yield admin_client.get(reverse("admin:etelecom_campaign_upload"))
