@@ -146,7 +146,7 @@ def filled(alias, count):
     from django.contrib.auth.models import Permission, User
     from django.test import Client
 
-    from django_etelecom.models import MessageLog
+    from django_etelecom.models import DayTally, MessageLog
 
     Chosen.alias = alias
     superuser, _created = User.objects.get_or_create(
@@ -168,8 +168,8 @@ def filled(alias, count):
                 print(f"  {what}: {now - last:.0f} s", flush=True)
             what, last = step, now
         print(f"{count} messages were loaded in {time.perf_counter() - began:.0f} s", flush=True)
-    elif newest != count:
-        raise SystemExit(f"There are {newest} messages of an earlier run: drop its databases.")
+    elif newest != count or not DayTally.objects.exists():
+        raise SystemExit("An earlier run has not loaded all of them: drop its databases.")
     clients = {"superuser": Client(), "may look": Client()}
     clients["superuser"].force_login(superuser)
     clients["may look"].force_login(viewer)
@@ -276,7 +276,7 @@ def report(counts):
             )
             print(f"{line}{plain:>28}{marks}")
     print(
-        f"bounds: {PAGE} ms a page, {LOOK_UP} ms a look-up, {TIMES} times, {QUERIES} queries; ",
+        f"Bounds: {PAGE} ms a page, {LOOK_UP} ms a look-up, {TIMES} times, {QUERIES} queries; ",
         end="",
     )
     print(f"{misses} of {2 * len(PAGES)} lines over one" if misses else "all are kept")
