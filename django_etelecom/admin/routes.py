@@ -104,9 +104,7 @@ class RouteRuleAdmin(AskableLists):
         css = {"all": ["etelecom/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        rules = super().get_queryset(request).annotate(number_of_templates=Count("templates"))
-        # What is grouped loses the order of its model, by which choices are looked up as well.
-        return rules.order_by("name")
+        return super().get_queryset(request).annotate(number_of_templates=Count("templates"))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
