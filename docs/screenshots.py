@@ -10,6 +10,8 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +20,36 @@ import django
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 
-SIZE = {"width": 1200, "height": 900}
-"""Of a picture at most; a page that is shorter makes a shorter one."""
+WIDTH = 1200
+MARGIN = 20
 
-PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
-    "messages": ("messages", {}),
-    "message": ("delivered message", {}),
-    "message-dark": ("delivered message", {"color_scheme": "dark"}),
-    "template": ("template", {}),
-    "send-check": ("send check", {}),
-    "campaign-check": ("campaign check", {}),
-    "campaign": ("running campaign", {}),
-}
-"""By the name of its file: a page of `tests/browser/pages.py`, and what the browser is told."""
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A file of `docs/images/`."""
+
+    name: str
+    page: str
+    """One of `tests/browser/pages.py`."""
+    begins: str = "body"
+    """Selects what is at its upper edge."""
+    height: int = 900
+    """At most; it ends where the page does."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the browser is told of whoever looks at it."""
+
+
+PICTURES = [
+    Picture("dashboard", "dashboard", height=1000),
+    Picture("dashboard-vi", "dashboard", height=1000, options={"locale": "vi-VN"}),
+    Picture("messages", "messages", height=700),
+    Picture("message", "delivered message"),
+    Picture("message-dark", "delivered message", options={"color_scheme": "dark"}),
+    Picture("template", "template", begins="fieldset:has(#id_text)", height=1000),
+    Picture("send-check", "send check"),
+    Picture("campaign-check", "campaign check"),
+    Picture("campaign", "running campaign"),
+]
 
 
 def take_pictures() -> None:
@@ -53,21 +72,29 @@ def take_pictures() -> None:
     logging.disable()
     with simulated_provider(), served(server), chromium.launched(path) as browser:
         made = stock.put_in(staff)
+        stock.put_in_past_days()
         resume_account("default")
-        for name, (page_name, options) in PICTURES.items():
+        for picture in PICTURES:
             profile = chromium.logged_in(
-                browser, f"http://{HOST}:{server.server_port}", staff, viewport=SIZE, **options
+                browser,
+                f"http://{HOST}:{server.server_port}",
+                staff,
+                viewport={"width": WIDTH, "height": picture.height},
+                **picture.options,
             )
             # The page itself, without the list of all pages beside it.
             profile.add_init_script("localStorage.setItem('django.admin.navSidebarIsOpen', false)")
             page = profile.new_page()
-            pages.PAGES[page_name](page, made)
+            pages.PAGES[picture.page](page, made)
             page.evaluate("document.activeElement.blur()")
+            first = page.locator(picture.begins).bounding_box()
             content = page.locator("#content").bounding_box()
-            end = min(SIZE["height"], content["y"] + content["height"])
+            left, top = max(first["x"] - MARGIN, 0), first["y"]
+            height = min(picture.height, content["y"] + content["height"] - top)
             page.screenshot(
-                path=IMAGES / f"{name}.png",
-                clip={"x": 0, "y": 0, **SIZE, "height": end},
+                path=IMAGES / f"{picture.name}.png",
+                full_page=True,
+                clip={"x": left, "y": top, "width": WIDTH - left, "height": height},
                 animations="disabled",
             )
             profile.close()

@@ -51,6 +51,8 @@ def send_check(page: Page, made: Stock) -> None:
 def drawn_up(page: Page, made: Stock) -> None:
     page.goto(url("messagetemplate_add"))
     page.get_by_role("textbox", name="Text").fill("Chào {customer_name}!")
+    # What stands below moves down when it comes.
+    page.get_by_role("region", name="Preview").wait_for()
     page.get_by_role("textbox", name="Sample").fill('{"customer_name": "Lan"}')
     page.get_by_role("button", name="Draw up parameters").click()
     page.get_by_text("Drawn up, and not saved yet").wait_for()

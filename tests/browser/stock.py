@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from django_etelecom.models import AccountState, Campaign, MessageLog, RouteRule
+from django.utils import timezone
+
+from django_etelecom.models import (
+    AccountState,
+    Campaign,
+    DayTally,
+    MessageLog,
+    RouteRule,
+    WaitTally,
+)
+from django_etelecom.models.messages import Status
+from django_etelecom.models.tallies import bucket_of, day_of
 from django_etelecom.services import (
     load_parts,
     queue_campaign,
@@ -83,6 +95,43 @@ def put_in(staff: Any) -> Stock:
         route=RouteRule.objects.get(is_default=True),
         account=AccountState.objects.get(),
     )
+
+
+def put_in_past_days() -> None:
+    """Put on the dashboard what was sent in the month before today, fewer on Sundays."""
+    today = day_of(timezone.now())
+    days = []
+    waits = []
+    for ago in range(1, 30):
+        day = today - timedelta(days=ago)
+        orders = 40 + ago * 7 % 23 - 15 * (day.isoweekday() == 7)
+        logins = 2 * orders + ago * 5 % 17
+        for code, channel, network, status, number, paid in [
+            ("order_confirmation", "ZNS", "", Status.DELIVERED, orders, orders),
+            ("order_confirmation", "SMS", "3", Status.DELIVERED, orders // 4, orders // 2),
+            ("order_confirmation", "SMS", "1", Status.UNDELIVERED, ago % 4, 0),
+            ("login_otp", "SMS", "3", Status.DELIVERED, logins // 2, logins // 2),
+            ("login_otp", "SMS", "2", Status.DELIVERED, logins // 3, logins // 3),
+            ("login_otp", "", "", Status.REJECTED, ago % 3, 0),
+            ("login_otp", "", "", Status.UNKNOWN, ago % 9 == 0, 0),
+        ]:
+            days.append(
+                DayTally(
+                    day=day,
+                    account="default",
+                    template_code=code,
+                    channel=channel,
+                    network=network,
+                    status=status,
+                    number=number,
+                    paid_messages=paid,
+                )
+            )
+        for seconds, number in [(2, orders), (5, logins // 2), (45, logins // 3), (300, 2)]:
+            bucket = bucket_of(timedelta(seconds=seconds))
+            waits.append(WaitTally(day=day, bucket=bucket, number=number))
+    DayTally.objects.bulk_create(days)
+    WaitTally.objects.bulk_create(waits)
 
 
 def _send_some(count: int) -> None:
