@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
@@ -64,15 +65,21 @@ class Section:
     """For each the name and the cells in the order of `COLUMNS`."""
 
 
+def _name(status: Status) -> str:
+    return capfirst(str(status.label))
+
+
 def numbers(summary: Summary) -> list[Number]:
     """Return the large numbers of a summary."""
     total = summary.total
     return [
         Number(_("Sent"), grouped(total.sent), _("The provider has taken them, or may have.")),
-        Number(_("Delivered"), grouped(total.delivered), str(NOTES[Status.DELIVERED])),
-        Number(_("Undelivered"), grouped(total.undelivered), str(NOTES[Status.UNDELIVERED])),
+        Number(_name(Status.DELIVERED), grouped(total.delivered), str(NOTES[Status.DELIVERED])),
         Number(
-            _("Unknown"),
+            _name(Status.UNDELIVERED), grouped(total.undelivered), str(NOTES[Status.UNDELIVERED])
+        ),
+        Number(
+            _name(Status.UNKNOWN),
             grouped(total.unknown),
             _("They may have been sent. Nothing sends them again by itself."),
         ),
