@@ -3,6 +3,10 @@
 import pytest
 from django.utils.formats import reset_format_cache
 
+from tests.example.conftest import ROOT
+
+TEMPLATES = ROOT / "example_project" / "templates"
+
 pytestmark = [pytest.mark.urls("shop_site.urls"), pytest.mark.usefixtures("shop")]
 
 
@@ -10,6 +14,7 @@ pytestmark = [pytest.mark.urls("shop_site.urls"), pytest.mark.usefixtures("shop"
 def _languages(settings):
     """The languages and formats of the example's own settings."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [TEMPLATES]}]
     settings.LANGUAGES = [("vi", "Tiếng Việt"), ("en", "English")]
     settings.FORMAT_MODULE_PATH = "shop_site.formats"
     reset_format_cache()
@@ -41,4 +46,13 @@ def test_shop__follows_the_button_rather(client, language, words):
 def test_admin__follows_the_same_choice(admin_client):
     choose(admin_client, "vi")
 
-    assert "Nhật ký gửi tin" in admin_client.get("/admin/etelecom/").text
+    page = admin_client.get("/admin/etelecom/")
+
+    assert "Nhật ký gửi tin" in page.text
+
+
+def test_admin__has_the_buttons(admin_client):
+    page = admin_client.get("/admin/")
+
+    assert 'action="/i18n/setlang/"' in page.text
+    assert "English</button>" in page.text
