@@ -945,7 +945,7 @@ def test_lanes__claims_are_not_sorted(loaded, lane):
     if lane == "none":
         MessageLog.objects.update(campaign=None)
     account = etelecom_settings.account("default")
-    due = lifecycle._due(account, campaign.pk if lane == "a campaign" else None, None)
+    due = lifecycle.due(account, campaign.pk if lane == "a campaign" else None)
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # It is right to read so small a table whole.
