@@ -30,6 +30,7 @@ from ..transactions import non_atomic
 from .asked import described, read_address
 from .key_walk import KeyWalk
 from .log import recorded
+from .message_list import WIDE
 from .numbers import record_sight, sees_numbers, shown_number
 
 CHUNK = 1000
@@ -93,8 +94,7 @@ def export_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
 
 
 def _with_relations(messages: QuerySet[MessageLog]) -> QuerySet[MessageLog]:
-    wide = ("params", "sealed_params", "channels", "metadata")
-    return messages.select_related("campaign", "sent_by").defer(*wide)
+    return messages.select_related("campaign", "sent_by").defer(*WIDE)
 
 
 def _columns(*, whole: bool) -> dict[str, Column]:

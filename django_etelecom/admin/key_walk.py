@@ -3,8 +3,8 @@
 1. One condition leads: its index ends in the key, so that a stretch is read off it in order.
 2. The others are asked of `WINDOW` messages of the leading one at a time. Where those are through
    before a stretch is full, it says so and where it stopped.
-3. The messages of one phone number have no index in the order of keys. Up to `COUNTED` they are
-   sorted; a number that has more is one of the other conditions.
+3. The messages of one phone number have no index in the order of keys. The keys of up to `COUNTED`
+   are read and sorted; a number that has more is one of the other conditions.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class KeyWalk:
         self._leading = Q()
         self._order: list[Any] = [F("pk")]
         self._others = Q(**asked.others())
-        self._found: int | None = None
+        self._keys: list[int] | None = None
+        """Of all that is meant, newest first, where a look-up has found them."""
         for name, value in asked.leading().items():
             # Not `status = 'delivered'`: planners take it for found everywhere alike, and look for
             # it through the whole table where it has not come up for long. Asked so, only the
@@ -60,14 +61,14 @@ class KeyWalk:
 
     def _lead_by_search(self, condition: Q) -> None:
         found = self._messages.filter(condition & self._span).order_by()
-        self._found = found[: COUNTED + 1].count()
-        if self._found > COUNTED:
+        keys = list(found.values_list("pk", flat=True)[: COUNTED + 1])
+        if len(keys) > COUNTED:
             self._others &= condition
         else:
-            self._others &= self._leading
-            # A sum is no key: what is sorted then is what the condition's own index gives.
-            self._leading = condition
-            self._order = [F("pk") + 0]
+            meant = self._leading & self._others
+            if meant:
+                keys = list(found.filter(meant).values_list("pk", flat=True))
+            self._keys = sorted(keys, reverse=True)
 
     def _first_key(self, instant: datetime) -> int:
         """Return the key of the first message since an instant: keys are given out as time goes."""
@@ -77,18 +78,22 @@ class KeyWalk:
     def older(self, before: int | None, most: int) -> Stretch:
         """Return the newest messages that are older than a key; None: the newest of all."""
         before = BEYOND if before is None else before
+        if self._keys is not None:
+            return self._stretch([key for key in self._keys if key < before], most)
         return self._read(Q(pk__lt=before), most, downwards=True)
 
     def newer(self, after: int, most: int) -> Stretch:
         """Return the oldest messages that are newer than a key, newest first."""
+        if self._keys is not None:
+            return self._stretch([key for key in reversed(self._keys) if key > after], most)
         return self._read(Q(pk__gt=after), most, downwards=False)
 
     def count(self) -> int | None:
         """Return how many there are, `COUNTED + 1` for more; None: it would take too long."""
+        if self._keys is not None:
+            return len(self._keys)
         if self._others:
             return None
-        if self._found is not None:
-            return self._found
         return self._in_order(Q(), downwards=True)[: COUNTED + 1].count()
 
     def _read(self, beyond: Q, most: int, *, downwards: bool) -> Stretch:
@@ -104,6 +109,9 @@ class KeyWalk:
             keys = [key for key, is_meant in looked_through if is_meant]
         else:
             keys = list(found.values_list("pk", flat=True)[: most + 1])
+        return self._stretch(keys, most, stopped_at)
+
+    def _stretch(self, keys: list[int], most: int, stopped_at: int | None = None) -> Stretch:
         is_full = len(keys) > most
         # Not by the messages: some may have been deleted since.
         goes_on = keys[most - 1] if is_full else stopped_at

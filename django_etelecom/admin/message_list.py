@@ -36,6 +36,9 @@ from .numbers import record_sight, sees_numbers, shown_number
 from .progress import grouped
 from .search import searched_for
 
+WIDE = ("params", "sealed_params", "channels", "metadata")
+"""Columns that no list of messages shows."""
+
 
 class PageActionForm(ActionForm):
     """Actions are for what is ticked on one page: no one has looked at all that a filter finds."""
@@ -108,7 +111,8 @@ class MessageList(ChangeList):
             yield Choices(_("account"), ACCOUNT, [(alias, alias) for alias in accounts])
 
     def get_results(self, request: HttpRequest) -> None:
-        walk = KeyWalk(self.apply_select_related(self.root_queryset), self.asked)
+        messages = self.apply_select_related(self.root_queryset).defer(*WIDE)
+        walk = KeyWalk(messages, self.asked)
         self.page = self._read_page(walk)
         self.sees_numbers = sees_numbers(request)
         for message in self.page.messages:
