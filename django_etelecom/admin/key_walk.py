@@ -3,8 +3,9 @@
 1. One condition leads: its index ends in the key, so that a stretch is read off it in order.
 2. The others are asked of `WINDOW` messages of the leading one at a time. Where those are through
    before a stretch is full, it says so and where it stopped.
-3. The messages of one phone number have no index in the order of keys. The keys of up to `COUNTED`
-   are read and sorted; a number that has more is one of the other conditions.
+3. The messages of one phone number have no index in the order of keys. A few are read at once; the
+   keys of up to `COUNTED` are read and sorted; a number that has more is one of the other
+   conditions.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ WINDOW = 10_000
 
 COUNTED = 10_000
 """Messages that are counted at most."""
+
+FEW = 50
+"""Messages of a look-up that are read without asking how many there are."""
 
 BEYOND = BigAutoField.MAX_BIGINT
 """A key that no message has."""
@@ -50,6 +54,8 @@ class KeyWalk:
         self._others = Q(**asked.others())
         self._keys: list[int] | None = None
         """Of all that is meant, newest first, where a look-up has found them."""
+        self._at_hand: dict[int, MessageLog] = {}
+        """Those messages, where they are few."""
         for name, value in asked.leading().items():
             # Not `status = 'delivered'`: planners take it for found everywhere alike, and look for
             # it through the whole table where it has not come up for long. Asked so, only the
@@ -61,14 +67,15 @@ class KeyWalk:
 
     def _lead_by_search(self, condition: Q) -> None:
         found = self._messages.filter(condition & self._span).order_by()
-        keys = list(found.values_list("pk", flat=True)[: COUNTED + 1])
-        if len(keys) > COUNTED:
-            self._others &= condition
-        else:
-            meant = self._leading & self._others
-            if meant:
-                keys = list(found.filter(meant).values_list("pk", flat=True))
+        meant = self._leading & self._others
+        if not meant and len(few := list(found[: FEW + 1])) <= FEW:
+            self._at_hand = {message.pk: message for message in few}
+            self._keys = sorted(self._at_hand, reverse=True)
+        elif found[: COUNTED + 1].count() <= COUNTED:
+            keys = found.filter(meant).values_list("pk", flat=True)
             self._keys = sorted(keys, reverse=True)
+        else:
+            self._others &= condition
 
     def _first_key(self, instant: datetime) -> int:
         """Return the key of the first message since an instant: keys are given out as time goes."""
@@ -115,8 +122,13 @@ class KeyWalk:
         is_full = len(keys) > most
         # Not by the messages: some may have been deleted since.
         goes_on = keys[most - 1] if is_full else stopped_at
-        messages = self._messages.filter(pk__in=keys[:most]).order_by("-pk")
-        return Stretch(list(messages), goes_on, is_cut=goes_on is not None and not is_full)
+        shown = sorted(keys[:most], reverse=True)
+        messages = (
+            [self._at_hand[key] for key in shown]
+            if self._at_hand
+            else list(self._messages.filter(pk__in=shown).order_by("-pk"))
+        )
+        return Stretch(messages, goes_on, is_cut=goes_on is not None and not is_full)
 
     def _in_order(self, condition: Q, *, downwards: bool) -> QuerySet[MessageLog]:
         order = [key.desc() if downwards else key.asc() for key in self._order]

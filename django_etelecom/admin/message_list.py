@@ -59,10 +59,13 @@ class Choices:
 
     def choices(self, listed: MessageList) -> Iterator[dict[str, Any]]:
         chosen = listed.params.get(self._word, "")
-        for value, shown in [("", _("All")), *self._choices]:
+        without = listed.get_query_string({self._word: ""})
+        yield {"selected": not chosen, "query_string": without, "display": _("All")}
+        before = without if without == "?" else f"{without}&"
+        for value, shown in self._choices:
             yield {
                 "selected": chosen == value,
-                "query_string": listed.get_query_string({self._word: value}),
+                "query_string": before + urlencode({self._word: value}),
                 "display": shown,
             }
 
@@ -110,7 +113,14 @@ class MessageList(ChangeList):
         if len(accounts) > 1:
             yield Choices(_("account"), ACCOUNT, [(alias, alias) for alias in accounts])
 
+    def url_for_result(self, result: Any) -> str:
+        """Return the address of a message, with the way back to this list."""
+        address = super().url_for_result(result)
+        return f"{address}?{self._way_back}" if self._way_back else address
+
     def get_results(self, request: HttpRequest) -> None:
+        # For each row the admin would look up anew which page the way back belongs to.
+        self._way_back, self.preserved_filters = self.preserved_filters, ""
         messages = self.apply_select_related(self.root_queryset).defer(*WIDE)
         walk = KeyWalk(messages, self.asked)
         self.page = self._read_page(walk)
