@@ -1,11 +1,20 @@
 """Routes and templates as they are kept."""
 
+from datetime import date
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, Q
 
-from django_etelecom.models import MessageEvent, MessageLog, MessageTemplate, RouteRule
+from django_etelecom.models import (
+    DayTally,
+    MessageEvent,
+    MessageLog,
+    MessageTemplate,
+    RouteRule,
+    WaitTally,
+)
 from django_etelecom.models.routes import channel_names
 
 pytestmark = pytest.mark.django_db
@@ -98,3 +107,7 @@ def test_names_of_rows(otp_template, default_route):
     assert str(default_route) == "ZNS, then SMS"
     assert str(message) == str(message.public_id)
     assert str(event) == "sending: accepted"
+    assert str(DayTally(day=date(2026, 3, 4), status="unknown", number=-1)) == (
+        "2026-03-04 unknown -1"
+    )
+    assert str(WaitTally(day=date(2026, 3, 4), bucket=16, number=2)) == "2026-03-04 16 +2"

@@ -432,6 +432,25 @@ def test_search__within_filters(viewer, make):
     assert 'name="status__exact" value="rejected"' in page(response)
 
 
+@pytest.mark.parametrize("few", [4, 2])
+def test_search__messages_of_a_number_are_paged_both_ways(
+    viewer, make, small_window, monkeypatch, few
+):
+    monkeypatch.setattr(key_walk, "FEW", few)
+    monkeypatch.setattr(MessageLogAdmin, "list_per_page", 2)
+    found = [message.pk for message in make(4)]
+    make(3, recipient="84987654321")
+
+    newest = viewer.get(LIST, {"q": NUMBER})
+    oldest = follow(viewer, newest, "Older")
+    again = follow(viewer, oldest, "Newer")
+    last = follow(viewer, newest, "Oldest")
+
+    assert shown(newest) == shown(again) == found[:1:-1]
+    assert shown(oldest) == shown(last) == found[1::-1]
+    assert "4 messages" in page(newest)
+
+
 def test_search__number_of_very_many_messages_is_looked_for_among_the_newest(
     viewer, make, small_pages, small_window
 ):
