@@ -263,7 +263,7 @@ def record(
 ) -> None:
     """Append what the provider said later as an event, and fold it into the message.
 
-    One transaction that begins with a write. The given instance shows the row afterwards.
+    One transaction that begins with a lock or a write. The given instance shows the row afterwards.
 
     Args:
         message: any stored message.

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from django.db import connections, router
 
 from .campaigns import CampaignTally
-from .messages import MessageEvent, MessageLog, ReportedMessage, Source, Status
+from .messages import MessageEvent, MessageLog, ReportedMessage, Source
 from .summary import DayTally, WaitTally
-from .tallies import BUCKETS_AN_OCTAVE
+from .tallies import BUCKETS_AN_OCTAVE, UNDER_WAY
 
 _EVENT, _MESSAGE, _REPORTED, _CAMPAIGN_TALLY, _DAY_TALLY, _WAIT_TALLY = (
     model._meta.db_table
     for model in (MessageEvent, MessageLog, ReportedMessage, CampaignTally, DayTally, WaitTally)
 )
-_UNDER_WAY = f"('{Status.QUEUED}', '{Status.SENDING}')"
+_UNDER_WAY = ", ".join(f"'{status}'" for status in sorted(UNDER_WAY))
 
 _TOLD = f"""
     status = told_status, reason = '', status_source = '{Source.WEBHOOK}',
@@ -80,7 +80,7 @@ BEGIN
             (was.channel, was.network, was.status, -1, -coalesce(was.paid_messages, 0)),
             (told_channel, told_network, told_status, 1, coalesce(told_paid, 0))
         ) AS counted (channel, network, status, number, paid_messages)
-        WHERE counted.status NOT IN {_UNDER_WAY};
+        WHERE counted.status NOT IN ({_UNDER_WAY});
     END IF;
     IF has_moved AND was.sent_at IS NOT NULL THEN
         INSERT INTO {_WAIT_TALLY} (day, bucket, number) VALUES (was_day, floor(
@@ -92,7 +92,7 @@ BEGIN
         SELECT was.campaign_id, counted.* FROM (VALUES
             (was.status, -1), (told_status, 1)
         ) AS counted (status, number)
-        WHERE counted.status NOT IN {_UNDER_WAY};
+        WHERE counted.status NOT IN ({_UNDER_WAY});
     END IF;
 END
 $$

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from django.db import router, transaction
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
@@ -90,7 +90,7 @@ def tally(moves: Iterable[tuple[Standing, Standing]]) -> None:
         for standing, number in numbers.items()
         if number and standing.status not in UNDER_WAY
     }
-    database = router.db_for_write(MessageLog)
+    database = MessageLog.database()
     of_campaigns: Counter[tuple[int, str]] = Counter()
     of_days: dict[Standing, int] = {}
     for standing, number in counted.items():
@@ -125,7 +125,7 @@ def tally_wait(day: date, wait: timedelta) -> None:
     insert_each(
         WaitTally,
         [{"day": day, "bucket": bucket_of(wait), "number": 1}],
-        using=router.db_for_write(MessageLog),
+        using=MessageLog.database(),
     )
 
 
