@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -23,6 +23,7 @@ from .models import AccountState, Campaign, DayTally, InboxReport, MessageEvent,
 from .models.clock import DatabaseNow
 from .models.messages import Source, Status
 from .models.tallies import day_of
+from .numerals import grouped
 from .reports import INBOX_SIZE
 
 MOST_COUNTED = 10_000
@@ -294,8 +295,8 @@ def _more_unknown(situation: Situation) -> Concern:
             situation.unknown_today,
         )
         % {
-            "count": _grouped(situation.unknown_today),
-            "usual": _grouped(round(situation.unknown_usually)),
+            "count": grouped(situation.unknown_today),
+            "usual": grouped(round(situation.unknown_usually)),
         },
         _(
             "Nothing sends them again by itself. Look at the reason: where many have the same, "
@@ -313,7 +314,7 @@ def _silent(number: int) -> Concern:
             "came for any of them.",
             number,
         )
-        % {"count": _grouped(number)},
+        % {"count": grouped(number)},
         _(
             "Ask eTelecom whether they post reports to this site, and see that the server lets "
             "them in. Until then this site learns of deliveries by asking, which takes longer."
@@ -325,7 +326,7 @@ def _inbox(number: int) -> Concern:
     return Concern(
         Matter.INBOX,
         _("%(count)s delivery reports are about no message of this site; more are turned away.")
-        % {"count": _grouped(number)},
+        % {"count": grouped(number)},
         _(
             "See that etelecom_worker runs. Where it does, somebody else's reports come here: "
             "change the token in WEBHOOK_TOKENS, and give eTelecom the new address."
@@ -336,9 +337,5 @@ def _inbox(number: int) -> Concern:
 def capped(number: int) -> str:
     """Return a number that was counted no further than `MOST_COUNTED`, in words."""
     if number > MOST_COUNTED:
-        return _("more than %(count)s") % {"count": _grouped(MOST_COUNTED)}
-    return _grouped(number)
-
-
-def _grouped(number: int) -> str:
-    return number_format(number, decimal_pos=0, force_grouping=True)
+        return _("more than %(count)s") % {"count": grouped(MOST_COUNTED)}
+    return grouped(number)

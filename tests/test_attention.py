@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from django_etelecom import attention, pace
 from django_etelecom.attention import Matter, Situation, concerns, look
@@ -348,3 +348,9 @@ def test_every_matter__has_its_sentence_and_advice(db):
 
     assert {concern.matter for concern in found} == set(Matter)
     assert all(concern.what and concern.advice for concern in found)
+
+
+def test_capped__groups_digits_as_the_language_does():
+    with translation.override("vi"):
+        assert "10.000" in attention.capped(10_001)
+        assert attention.capped(9_999) == "9.999"

@@ -28,6 +28,7 @@ from django.utils.translation import gettext_lazy
 from ..models import Campaign, CampaignTally
 from ..models.messages import Status
 from ..models.routes import channel_names
+from ..numerals import grouped
 from ..transactions import non_atomic
 from . import uploads
 from .accounts import paused_accounts
@@ -35,7 +36,7 @@ from .faulty_rows import faults_context, faulty_rows_response
 from .forms import unusable_settings
 from .lookups import AskableLists
 from .moves import MOVES, RETRIED, make_move, may_send, retry
-from .progress import NOTES, UNDER_WAY, grouped, is_over, told
+from .progress import NOTES, UNDER_WAY, is_over, told
 from .rendering import status_badge
 
 View = Callable[..., HttpResponseBase]

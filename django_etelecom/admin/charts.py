@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from .progress import grouped
+from ..numerals import grouped
 
 LONGEST_LABEL = 40
 """Characters of a bar's name that are shown; the table has all of them."""

@@ -20,10 +20,10 @@ from ..attention import Concern, Matter, Situation, capped, concerns, look
 from ..conf import Account, settings
 from ..models import AccountState, Dashboard, MessageLog
 from ..models.messages import Status
+from ..numerals import grouped
 from ..summary import summarize
 from .charts import swatch
 from .figures import COLUMNS, not_gone, numbers, parts, sections
-from .progress import grouped
 
 PERIODS = (1, 7, 30)
 """Days."""

@@ -13,11 +13,11 @@ from .. import phone
 from ..client.opaque import shielded
 from ..loading import values_of
 from ..models import Campaign, CampaignRow
+from ..numerals import grouped
 from ..sealing import SealBroken, check_keys
 from ..sheets import write_csv
 from .forms import PREFIX
 from .numbers import sees_numbers
-from .progress import grouped
 
 SHOWN = 20
 """Faults of a kind that a page shows."""

@@ -16,10 +16,11 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 from ..explanation import network_name
 from ..models import Channel
 from ..models.messages import Status
+from ..numerals import grouped
 from ..redaction import clean_text
 from ..summary import NONE, Figures, Summary
 from .charts import Bar, Chart, Part
-from .progress import NOTES, grouped
+from .progress import NOTES
 
 MOST_BARS = 10
 """Bars of a chart; the rest are one together."""

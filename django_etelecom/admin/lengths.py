@@ -5,8 +5,8 @@ import unicodedata
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ..numerals import grouped
 from ..segments import Segments, beyond_short, is_vietnamese
-from .progress import grouped
 
 MAX_NAMED = 5
 """As many characters are told one by one."""

@@ -17,6 +17,7 @@ from django.utils.translation import ngettext, ngettext_lazy
 from ..conf import settings
 from ..models import Campaign, MessageLog, MessageTemplate
 from ..models.messages import Status
+from ..numerals import grouped
 from .asked import (
     ACCOUNT,
     AFTER,
@@ -33,7 +34,6 @@ from .asked import (
 from .key_walk import COUNTED, KeyWalk, Stretch
 from .log import recorded
 from .numbers import record_sight, sees_numbers, shown_number
-from .progress import grouped
 from .search import searched_for
 
 WIDE = ("params", "sealed_params", "channels", "metadata")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from ..exceptions import InvalidMessage
 from ..models import Campaign
+from ..numerals import grouped
 from ..services import (
     cancel_campaign,
     pause_campaign,
@@ -22,7 +23,6 @@ from ..services import (
     start_campaign,
 )
 from .log import recorded
-from .progress import grouped
 
 State = Campaign.Status
 

@@ -6,8 +6,8 @@ import math
 from datetime import timedelta
 from typing import Any
 
-from django.utils import numberformat, timezone
-from django.utils.formats import get_format, number_format
+from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from ..campaigns import Progress, progress
 from ..models import Campaign
 from ..models.messages import Status
+from ..numerals import grouped
 
 UNDER_WAY = "under_way"
 """Stands for `queued` and `sending`, which are not counted apart."""
@@ -33,19 +34,6 @@ NOTES = {
     Status.CANCELLED: gettext_lazy("They were cancelled before their turn came."),
 }
 """What the messages of each line are, in the order of the lines."""
-
-
-def grouped(number: int) -> str:
-    """Return a number as people of this language write it: 200,000."""
-    return numberformat.format(
-        number,
-        get_format("DECIMAL_SEPARATOR"),
-        decimal_pos=0,
-        # Of Vietnamese Django knows the separator but not how many digits it groups.
-        grouping=get_format("NUMBER_GROUPING") or 3,
-        thousand_sep=get_format("THOUSAND_SEPARATOR"),
-        force_grouping=True,
-    )
 
 
 def is_over(campaign: Campaign) -> bool:

@@ -16,11 +16,11 @@ from django.utils.translation import gettext_lazy
 from ..exceptions import InvalidMessage
 from ..models import Campaign, RouteRule
 from ..models.routes import channel_names
+from ..numerals import grouped
 from ..sheets import UnreadableSheet
 from ..sheets.reading import MAX_BYTES
 from ..uploads import NUMBER, begin_upload, choose_columns
 from .forms import TemplateChoiceForm, label, unusable_settings
-from .progress import grouped
 
 CONFIRM_ABOVE = 1000
 """Messages; who starts a campaign of more types their number in."""

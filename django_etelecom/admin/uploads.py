@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from .. import phone
 from ..exceptions import InvalidMessage
 from ..models import Campaign
+from ..numerals import grouped
 from ..sealing import SealBroken
 from ..services import check_campaign, load_parts
 from ..transactions import non_atomic
@@ -26,7 +27,6 @@ from .forms import admin_form, unusable_settings
 from .log import recorded
 from .moves import make_move, may_send
 from .numbers import sees_numbers
-from .progress import grouped
 from .upload_forms import (
     ColumnsForm,
     ConfirmForm,

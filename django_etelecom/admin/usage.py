@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..models import Campaign, MessageLog, MessageTemplate
-from .progress import grouped
+from ..numerals import grouped
 
 COUNTED = 10_000
 

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 import django_etelecom
-from django_etelecom.admin.progress import grouped
 from django_etelecom.models import AccountState, RouteRule
+from django_etelecom.numerals import grouped
 from django_etelecom.services import queue_campaign, send_message
 from tests.admin.conftest import ORDER, PHONE, send_url
 
