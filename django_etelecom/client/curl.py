@@ -132,9 +132,6 @@ class CurlTransport:
         return checked
 
     def _loop_of_this_process(self) -> "_Loop":
-        loop = self._loop
-        if loop is not None and loop.pid == os.getpid() and not loop.has_ended:
-            return loop
         with self._lock:
             loop = self._loop
             if loop is not None and loop.pid != os.getpid():
