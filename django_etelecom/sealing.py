@@ -5,6 +5,9 @@
     and any unseals; without them `SECRET_KEY` seals and its `SECRET_KEY_FALLBACKS` unseal too.
 `digest`, `digest_matches`
     Text that is only to be recognised. The key is `SECRET_KEY`; its fallbacks match too.
+`number_digests`
+    Phone numbers, which must be known again for years, those that were erased too. The keys are
+    those that seal, then `SECRET_KEY` and its fallbacks, so that a site may change to the first.
 `key_digest`
     Idempotency keys, which hold no secret. No key.
 
@@ -30,6 +33,9 @@ from .exceptions import EtelecomError
 
 SALT = b"django-etelecom"
 KEY_BYTES = 32
+
+NUMBER = "phone number"
+"""The purpose of the digests of numbers."""
 
 
 class SealBroken(EtelecomError):
@@ -71,6 +77,31 @@ def digest_matches(stored: str, purpose: str, *parts: str) -> bool:
         for key in _secret_keys()
     ]
     return any(matches)
+
+
+def number_digests(number: str) -> tuple[str, ...]:
+    """Return the keyed hashes of a phone number in wire form, today's key first.
+
+    Each names its key (8 hex digits, a full stop, 64 hex digits), so that it can be told which
+    ones no key of the site's finds any more.
+
+    Raises:
+        ImproperlyConfigured: `ENCRYPTION_KEYS` cannot be used.
+    """
+    return tuple(f"{_key_name(key)}.{_digest(key, NUMBER, [number])}" for key in _number_keys())
+
+
+def number_keys() -> tuple[str, ...]:
+    """Return the names by which the digests of numbers name the keys of today.
+
+    Raises:
+        ImproperlyConfigured: `ENCRYPTION_KEYS` cannot be used.
+    """
+    return tuple(map(_key_name, _number_keys()))
+
+
+def _number_keys() -> list[bytes]:
+    return list(dict.fromkeys([*_sealing_keys(), *_secret_keys()]))
 
 
 def key_digest(key: str) -> str:
@@ -120,6 +151,11 @@ def _digest(key: bytes, purpose: str, parts: Sequence[str]) -> str:
 @lru_cache(maxsize=64)
 def _derived(key: bytes, purpose: str) -> bytes:
     return HKDF(SHA256(), KEY_BYTES, SALT, _encoded(purpose)).derive(key)
+
+
+@lru_cache(maxsize=64)
+def _key_name(key: bytes) -> str:
+    return _derived(key, "name").hex()[:8]
 
 
 def _sealing_keys() -> list[bytes]:

@@ -14,6 +14,8 @@ from django_etelecom.sealing import (
     check_keys,
     digest,
     digest_matches,
+    number_digests,
+    number_keys,
     seal,
     unseal,
 )
@@ -204,3 +206,26 @@ def test_digest_matches__not_under_a_forgotten_key(settings):
 @pytest.mark.parametrize("stored", ["", "đồng", "\ud800"])
 def test_digest_matches__anything_else_does_not(stored):
     assert not digest_matches(stored, "content", "a")
+
+
+def test_number_digests__are_found_under_today_and_former_keys(settings):
+    (first,) = number_digests("84912345678")
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
+    rotated = number_digests("84912345678")
+    settings.ETELECOM = {"ENCRYPTION_KEYS": [FIRST_KEY]}
+    with_own_keys = number_digests("84912345678")
+
+    assert rotated[1:] == (first,)
+    assert with_own_keys[1:] == rotated
+
+
+def test_number_digests__name_their_key():
+    (found,) = number_digests("84912345678")
+
+    assert found.split(".")[0] in number_keys()
+    assert len(found) == 73
+
+
+def test_number_digests__other_numbers_differ_and_are_not_to_be_read():
+    assert number_digests("84912345678") != number_digests("84912345679")
+    assert "912345678" not in number_digests("84912345678")[0]

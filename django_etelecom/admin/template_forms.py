@@ -21,7 +21,16 @@ class MessageTemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not sub
 
     class Meta:
         model = MessageTemplate
-        fields = ("code", "name", "category", "account", "route", "is_active", "text")
+        fields = (
+            "code",
+            "name",
+            "category",
+            "account",
+            "route",
+            "is_active",
+            "bars_zns_at_night",
+            "text",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

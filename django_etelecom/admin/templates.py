@@ -72,7 +72,7 @@ class MessageTemplateAdmin(AskableLists):
 
     fieldsets = [
         (None, {"fields": ["code", "name", "category", "is_active"]}),
-        (_("Sending"), {"fields": ["account", "route"]}),
+        (_("Sending"), {"fields": ["account", "route", "bars_zns_at_night"]}),
         (_("Text"), {"fields": ["text"]}),
     ]
 

@@ -3,6 +3,7 @@
 from .accounts import AccountState
 from .campaigns import Campaign, CampaignPart, CampaignRow, CampaignTally
 from .messages import InboxReport, MessageEvent, MessageLog, ReportedMessage
+from .numbers import Consent, NumberHistory, Suppression
 from .routes import Channel, RouteRule
 from .summary import Dashboard, DayTally, WaitTally
 from .templates import MessageTemplate, TemplateParameter
@@ -14,14 +15,17 @@ __all__ = [
     "CampaignRow",
     "CampaignTally",
     "Channel",
+    "Consent",
     "Dashboard",
     "DayTally",
     "InboxReport",
     "MessageEvent",
     "MessageLog",
     "MessageTemplate",
+    "NumberHistory",
     "ReportedMessage",
     "RouteRule",
+    "Suppression",
     "TemplateParameter",
     "WaitTally",
 ]

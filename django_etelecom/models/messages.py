@@ -77,6 +77,10 @@ class Reason(models.TextChoices):
     UNKNOWN_RUN = "unknown_run", _("The outcome of too many messages in a row is unknown.")
     SEAL_BROKEN = "seal_broken", _("Its secret parameters cannot be opened by today's keys.")
     AMBIGUOUS = "ambiguous", _("Another message has the same id of the provider's.")
+    # A guard stopped it.
+    SUPPRESSED = "suppressed", _("The number is on the suppression list.")
+    NO_CONSENT = "no_consent", _("No consent to advertising is on record for the number.")
+    RECIPIENT_LIMIT = "recipient_limit", _("The number had as many messages as it may have.")
 
 
 class Source(models.TextChoices):
@@ -206,6 +210,8 @@ class MessageLog(models.Model):
             ("resend_message", _("Can send messages again")),
             ("view_recipient", _("Can see whole phone numbers")),
             ("export_messages", _("Can export messages")),
+            ("export_number", _("Can export all that is held about a number")),
+            ("erase_number", _("Can erase what is held about a number")),
         ]
         # Not `db_index`, by which PostgreSQL keeps a second index for LIKE that nothing asks.
         indexes = [

@@ -30,6 +30,7 @@ class TemplatePlan:
     channels: tuple[str, ...]
     """Of the template's own route, else of the default route; empty where there is neither."""
     has_own_route: bool
+    bars_zns_at_night: bool
     schema: Schema
 
 
@@ -43,7 +44,7 @@ class TemplateQuerySet(models.QuerySet["MessageTemplate"]):
         rows = sorted(_plan_rows().filter(which).using(self.db), key=lambda row: row[:2])
         if not rows:
             return None
-        pk, code, account, category, text, is_active, channels = rows[0][2:9]
+        pk, code, account, category, text, is_active, bars_zns, channels = rows[0][2:10]
         has_own_route = channels is not None
         if not has_own_route:
             channels = next(iter(_default_channels().using(self.db)), ())
@@ -56,7 +57,8 @@ class TemplateQuerySet(models.QuerySet["MessageTemplate"]):
             is_active=is_active,
             channels=tuple(channels) if isinstance(channels, list) else (),
             has_own_route=has_own_route,
-            schema=Schema(Parameter(*row[9:]) for row in rows if row[0] is not None),
+            bars_zns_at_night=bars_zns,
+            schema=Schema(Parameter(*row[10:]) for row in rows if row[0] is not None),
         )
 
 
@@ -73,6 +75,7 @@ def _plan_rows() -> models.QuerySet[MessageTemplate, tuple[Any, ...]]:
         "category",
         "text",
         "is_active",
+        "bars_zns_at_night",
         "route__channels",
         *(f"parameters__{field.name}" for field in dataclasses.fields(Parameter)),
     )
@@ -115,6 +118,11 @@ class MessageTemplate(models.Model):
     )
     category = models.CharField(
         _("category"), max_length=20, choices=Category, default=Category.TRANSACTIONAL
+    )
+    bars_zns_at_night = models.BooleanField(
+        _("no ZNS at night"),
+        default=False,
+        help_text=_("Zalo does not send it from 22:00 to 06:00: then it waits for the morning."),
     )
     text = models.TextField(
         _("text"),
