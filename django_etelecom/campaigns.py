@@ -16,7 +16,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import lifecycle
+from . import guards, lifecycle
 from .client.opaque import Opaque
 from .conf import settings
 from .dispatchers import dispatch_many
@@ -65,6 +65,8 @@ def queue_campaign(
 
     Raises:
         InvalidMessage: template, route, `sent_by`, `send_at` or `name`; nothing was written.
+        SendBlocked: a guard would stop all of it (`no_label`); nothing was written. What stops
+            single numbers is met when their turn comes, and hours are waited for.
         ImproperlyConfigured: the template's account cannot work as it is set.
         Exception: whatever reading the rows raises.
     """
@@ -88,11 +90,12 @@ def draw_up(
     """Write a campaign without rows, which is `loading`.
 
     Raises:
-        InvalidMessage, ImproperlyConfigured: as `queue_campaign`.
+        InvalidMessage, SendBlocked, ImproperlyConfigured: as `queue_campaign`.
     """
     if not isinstance(name, str) or len(name) > 200 or clean_text(name, 200) != name:
         raise InvalidMessage({"name": [_("Give a line of at most 200 characters.")]})
     mold = prepare_many(template, route=route, sent_by=sent_by, send_at=send_at)
+    guards.admit_campaign(mold.template, mold.channels)
     campaign = Campaign(
         name=name,
         template_id=mold.template.pk,

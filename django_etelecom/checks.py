@@ -118,6 +118,7 @@ def _check_values() -> list[CheckMessage]:
         ("etelecom.E013", lambda: settings.max_polls_per_second),
         ("etelecom.E015", _check_time_zone),
         ("etelecom.E016", _check_retention),
+        ("etelecom.E018", settings.check_guards),
     ]
     found: list[CheckMessage] = []
     for name, check in checks:

@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 
 from .client.opaque import Opaque
+from .guard_rules import GuardRules, rules_of
 
 DEFAULT_BASE_URL = "https://sms.etelecom.vn"
 DEFAULT_BACKEND = "django_etelecom.backends.http.HTTPBackend"
@@ -43,6 +44,7 @@ KNOWN_SETTINGS = frozenset(
         "DISPATCHER",
         "ENCRYPTION_KEYS",
         "EXPIRES_AFTER",
+        "GUARDS",
         "MAX_POLLS_PER_SECOND",
         "POLL_AFTER",
         "RETENTION",
@@ -59,6 +61,8 @@ KNOWN_ACCOUNT_SETTINGS = frozenset(
         "CONNECT_TIMEOUT",
         "TIMEOUT",
         "KEEP_ALIVE",
+        "MAX_PAID_PER_DAY",
+        "MAX_PAID_PER_MONTH",
         "MAX_PER_SECOND",
         "PAUSE_AFTER_UNKNOWN",
         "WEBHOOK_SECRET",
@@ -86,6 +90,9 @@ class Account:
     """How many queued messages are sent in a second, by all workers together; None: any number."""
     pause_after_unknown: int | None
     """How many outcomes in a row may be unknown before queued messages wait; None: any number."""
+    max_paid_per_day: int | None
+    """How many paid messages a day may cost, in the site's time zone; None: any number."""
+    max_paid_per_month: int | None
     webhook_secret: Opaque[str]
     """What the provider's reports carry in a header; empty: nothing."""
 
@@ -162,8 +169,13 @@ class Settings:
                 f"MAX_PER_SECOND of account '{alias}' is a number above 0, at most 10000, or None."
             )
         run = entry.get("PAUSE_AFTER_UNKNOWN", DEFAULT_PAUSE_AFTER_UNKNOWN)
-        if run is not None and not (_is_number(run) and isinstance(run, int) and run > 0):
-            return f"PAUSE_AFTER_UNKNOWN of account '{alias}' is a whole number above 0, or None."
+        wholes = {"PAUSE_AFTER_UNKNOWN": run}
+        wholes |= {name: entry.get(name) for name in ("MAX_PAID_PER_DAY", "MAX_PAID_PER_MONTH")}
+        for name, whole in wholes.items():
+            if whole is not None and not (
+                _is_number(whole) and isinstance(whole, int) and whole > 0
+            ):
+                return f"{name} of account '{alias}' is a whole number above 0, or None."
         return Account(
             alias=alias,
             username=Opaque(entry.get("USERNAME", "")),
@@ -176,6 +188,8 @@ class Settings:
             keep_alive=entry.get("KEEP_ALIVE", True),
             max_per_second=None if rate is None else float(rate),
             pause_after_unknown=run,
+            max_paid_per_day=entry.get("MAX_PAID_PER_DAY"),
+            max_paid_per_month=entry.get("MAX_PAID_PER_MONTH"),
             webhook_secret=Opaque(entry.get("WEBHOOK_SECRET", "")),
         )
 
@@ -242,7 +256,7 @@ class Settings:
         return float(rate)
 
     def check_recording(self) -> None:
-        """Read the settings by which an answer is recorded, before anything is sent.
+        """Read the settings that sending goes by to its end, before anything is sent.
 
         A fault of theirs that came up once the provider has answered would lose the answer.
 
@@ -250,6 +264,7 @@ class Settings:
             ImproperlyConfigured: one of them cannot be used.
         """
         _ = self.poll_after, self.confirms_reports
+        self.check_guards()
 
     @property
     def webhook_tokens(self) -> Opaque[tuple[str, ...]]:
@@ -315,6 +330,26 @@ class Settings:
                 f"from 1 to {LONGEST_EXPIRY}."
             )
         return timedelta(seconds=seconds)
+
+    def guards(self, category: str) -> GuardRules:
+        """Return what messages of this category are guarded by.
+
+        Raises:
+            ImproperlyConfigured: GUARDS cannot be used.
+        """
+        rules = rules_of(self.raw.get("GUARDS", {}), category)
+        if isinstance(rules, str):
+            raise ImproperlyConfigured(rules)
+        return rules
+
+    def check_guards(self) -> None:
+        """Read what messages of all categories are guarded by.
+
+        Raises:
+            ImproperlyConfigured: GUARDS cannot be used.
+        """
+        for category in CATEGORIES:
+            self.guards(category)
 
     def retention(self, category: str) -> Retention:
         """Return how long messages of this category are kept.

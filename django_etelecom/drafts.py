@@ -18,7 +18,7 @@ from .accounts import backend_for
 from .backends.base import BaseBackend, Outgoing
 from .client.opaque import Opaque, shielded
 from .client.protocol import route_rule
-from .conf import settings
+from .conf import Account, settings
 from .exceptions import InvalidMessage
 from .models import MessageLog, MessageTemplate, RouteRule
 from .models.routes import validate_channels
@@ -62,6 +62,10 @@ class Draft:
     expires_at: datetime | None
     """None: as the category of the template has it."""
     metadata: dict[str, Any]
+
+    @property
+    def account(self) -> Account:
+        return self.backend.account
 
     def text(self) -> str:
         """Return the template's text with the values in their places, secrets masked."""

@@ -323,6 +323,13 @@ ADVICE_BY_REASON: dict[str, object] = {
     Reason.CHANNEL: gettext_lazy(
         "Have eTelecom set up the channel, or send it again by a route without it."
     ),
+    Reason.SUPPRESSED: gettext_lazy(
+        "See on the suppression list why the number is there; staff can take it off."
+    ),
+    Reason.NO_CONSENT: gettext_lazy(
+        "Record the person's consent, with where it was given, before advertising to them."
+    ),
+    Reason.RECIPIENT_LIMIT: gettext_lazy("Send it again tomorrow, if it is still worth it."),
 }
 
 WORDS_OF_GROUP = {

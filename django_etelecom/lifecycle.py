@@ -15,6 +15,7 @@ from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
+from . import guards, spending
 from .conf import Account
 from .models import AccountState, Campaign, MessageLog
 from .models.clock import DatabaseNow
@@ -125,16 +126,27 @@ def claim_due(
         among: the primary keys to choose from; None: all.
     """
     messages: list[MessageLog] = []
+    limit = spending.room(account, limit)
     for lane in _lanes(account):
-        more = True
+        more = limit > 0
         while more and len(messages) < limit:
-            claimed, late = _claim_due(account, lane, limit - len(messages), among)
+            claimed, late, held = _claim_due(account, lane, limit - len(messages), among)
             messages += claimed
-            # What is late makes room for others; the worker ends most of it before its turn.
-            more = sum(map(expire, late)) > 0
+            # What is not to go makes room for others; the worker ends most of what is late before
+            # its turn.
+            more = sum(map(expire, late)) + _stop(held) > 0
         if len(messages) >= limit:
             break
+    spending.note_sending(account, len(messages))
     return messages
+
+
+def _stop(held: guards.Held) -> int:
+    """End what guards have stopped; return how many messages do not stand in the way any more."""
+    for reason in set(held.stopped.values()):
+        pks = [pk for pk, its in held.stopped.items() if its == reason]
+        move_batch(Q(pk__in=pks, status=Status.QUEUED), to=Status.NOT_SENT, reason=reason)
+    return len(held.stopped) + len(held.waiting)
 
 
 def _lanes(account: Account) -> Iterator[int | None]:
@@ -142,7 +154,15 @@ def _lanes(account: Account) -> Iterator[int | None]:
     yield None
     campaigns = Campaign.objects.using(MessageLog.database()).order_by()
     running = campaigns.filter(status=Campaign.Status.RUNNING, account=account.alias)
-    lanes = list(running.values_list("pk", flat=True))
+    told = running.values_list(
+        "pk", "template__category", "channels", "template__bars_zns_at_night"
+    )
+    # Not looked at one by one where none of them may go at this hour.
+    lanes = [
+        pk
+        for pk, category, channels, bars_zns in told
+        if guards.is_open(category, channels, bars_zns=bars_zns)
+    ]
     random.shuffle(lanes)
     yield from lanes
 
@@ -178,8 +198,8 @@ def due(
 
 def _claim_due(
     account: Account, lane: int | None, limit: int, among: Sequence[int] | None
-) -> tuple[list[MessageLog], list[MessageLog]]:
-    """Claim from one lane; return what was claimed, and what was found to have expired."""
+) -> tuple[list[MessageLog], list[MessageLog], guards.Held]:
+    """Claim from one lane; return what was claimed, what has expired, and what guards hold."""
     database = MessageLog.database()
     is_late = ExpressionWrapper(Q(expires_at__lte=DatabaseNow()), BooleanField())
     rows = due(account, lane, among=among).annotate(is_late=is_late)
@@ -189,10 +209,15 @@ def _claim_due(
         found = locked(rows, skips=skips)[:limit]
         # MariaDB finds `Default` for `default`.
         ours = [message for message in found if message.account == account.alias]
-        messages: list[MessageLog] = [message for message in ours if not message.is_late]
+        in_time: list[MessageLog] = [message for message in ours if not message.is_late]
         late: list[MessageLog] = [message for message in ours if message.is_late]
+        held = guards.at_dispatch(in_time) if in_time else guards.Held()
+        for opens in set(held.waiting.values()):
+            pks = [pk for pk, its in held.waiting.items() if its == opens]
+            MessageLog.objects.filter(pk__in=pks).update(send_at=opens, updated_at=now)
+        messages = [message for message in in_time if message not in held]
         if not messages:
-            return [], late
+            return [], late, held
         for message in messages:
             message.status = Status.SENDING
             message.attempts += 1
@@ -204,7 +229,7 @@ def _claim_due(
             updated_at=now,
             lease_expires_at=DatabaseNow(after=lease(account)),
         )
-    return messages, late
+    return messages, late, held
 
 
 def renew(pks: Sequence[int], account: Account) -> None:

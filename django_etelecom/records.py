@@ -8,10 +8,10 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import lifecycle
+from . import guards, lifecycle, spending
 from .conf import settings
 from .drafts import Draft
-from .exceptions import IdempotencyConflict, InvalidMessage
+from .exceptions import IdempotencyConflict, InvalidMessage, SendBlocked
 from .models import MessageLog, MessageTemplate
 from .models.clock import DatabaseNow
 from .models.messages import Status
@@ -76,37 +76,63 @@ def _row_of(draft: Draft) -> MessageLog:
 
 
 def write(message: MessageLog, draft: Draft) -> MessageLog | None:
-    """Write the row; return the earlier one instead where its idempotency key is taken.
+    """Write the row if the guards let it; return the earlier one where its key is taken.
 
     Raises:
+        SendBlocked: a guard stops it, and its idempotency key is not taken.
         IdempotencyConflict: the earlier one is of other content.
         InvalidMessage: something it points at is gone.
         OperationalError: the earlier one is not to be seen from inside the caller's transaction.
     """
     database = MessageLog.database()
-    connection = transaction.get_connection(database)
     try:
-        if connection.in_atomic_block:
-            # A savepoint, so that a taken key does not break the caller's transaction.
-            with transaction.atomic(using=database):
-                message.save(force_insert=True, using=database)
+        # What a draft that waits meets when its turn comes is `guards.at_dispatch`'s.
+        guards.admit(draft, at_once=message.send_at is None)
+        if transaction.get_connection(database).in_atomic_block:
+            _insert(message, draft, database)
         else:
-            _insert_alone(message, database)
+            _insert_alone(message, draft, database)
     except IntegrityError as error:
         return _same(_earlier(message, error), draft)
+    except SendBlocked:
+        # What was let through once is no second message.
+        earlier = _of_its_key(message)
+        if earlier is None:
+            raise
+        return _same(earlier, draft)
+    spending.note_single(draft.account, draft.template.category)
+    if message.send_at is None:
+        spending.note_sending(draft.account, 1)
     message.forget_expressions()
     return None
 
 
-def _insert_alone(message: MessageLog, database: str) -> None:
+def _insert_alone(message: MessageLog, draft: Draft, database: str) -> None:
     """Write the row in a transaction of its own, again where that lost a deadlock."""
     for _try in range(DEADLOCK_RETRIES):
         try:
-            return message.save(force_insert=True, using=database)
+            return _insert(message, draft, database)
         except OperationalError as error:
             if not was_undone(error):
                 raise
-    return message.save(force_insert=True, using=database)
+    return _insert(message, draft, database)
+
+
+def _insert(message: MessageLog, draft: Draft, database: str) -> None:
+    has_turns = guards.has_turns(draft)
+    if not has_turns and not transaction.get_connection(database).in_atomic_block:
+        message.save(force_insert=True, using=database)
+        return
+    # In the caller's transaction a savepoint, which neither a taken key nor a guard breaks.
+    with transaction.atomic(using=database):
+        if has_turns:
+            guards.take_turn(draft, message)
+        message.save(force_insert=True, using=database)
+
+
+def _of_its_key(message: MessageLog) -> MessageLog | None:
+    digest = message.idempotency_digest
+    return MessageLog.of_key(message.account, digest) if digest else None
 
 
 def _earlier(message: MessageLog, error: IntegrityError) -> MessageLog:
@@ -119,7 +145,7 @@ def _earlier(message: MessageLog, error: IntegrityError) -> MessageLog:
     """
     database = MessageLog.database()
     if message.idempotency_digest:
-        found = MessageLog.of_key(message.account, message.idempotency_digest)
+        found = _of_its_key(message)
         if found is not None:
             return found
         if "idempotency_digest" in str(error) or "etelecom_message_once" in str(error):

@@ -17,7 +17,7 @@ from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import delivery, lifecycle, pace, records, reports
+from . import delivery, guards, lifecycle, pace, records, reports
 from .accounts import backend_for
 from .campaigns import cancel_campaign as cancel_campaign
 from .campaigns import pause_campaign as pause_campaign
@@ -37,6 +37,7 @@ from .uploads import begin_upload as begin_upload
 from .uploads import check_campaign as check_campaign
 from .uploads import choose_columns as choose_columns
 from .uploads import load_parts as load_parts
+from .verdicts import Verdict
 
 Value: TypeAlias = str | int | Decimal | date | time | datetime
 """What a parameter's value may be; instants are written in Asia/Ho_Chi_Minh."""
@@ -73,6 +74,7 @@ def send_message(
 
     Raises:
         InvalidMessage: something about the message is wrong; all of it is told at once.
+        SendBlocked: a guard stops it (`GUARDS`, a pause, a cap); nothing was written.
         IdempotencyConflict: the key was used before for other content.
         ImproperlyConfigured: the template's account cannot work as it is set.
         TransactionManagementError: autocommit is off and there is no `atomic()`.
@@ -127,6 +129,8 @@ def queue_message(
     Raises:
         InvalidMessage, IdempotencyConflict, ImproperlyConfigured, OperationalError: as
             `send_message`.
+        SendBlocked: as `send_message`, but that it waits where its account is paused and for the
+            hours of its channels.
     """
     values = Opaque(params)
     del params  # As in `send_message`.
@@ -141,6 +145,7 @@ def queue_message(
         expires_at=expires_at,
         metadata=metadata,
     )
+    draft = _for_its_hours(draft)
     message = records.row_to_queue(draft)
     earlier = records.write(message, draft)
     if earlier is not None:
@@ -150,6 +155,14 @@ def queue_message(
             lambda: dispatch([message.pk]), using=MessageLog.database(), robust=True
         )
     return message
+
+
+def _for_its_hours(draft: Draft) -> Draft:
+    """Have a message that is queued wait until all channels of its route are open."""
+    now = timezone.now()
+    asked = max(draft.send_at or now, now)
+    opens = guards.opening(draft, asked)
+    return draft if opens == asked else dataclasses.replace(draft, send_at=opens)
 
 
 def _send(draft: Draft, *, resend_of: MessageLog | None = None) -> MessageLog:
@@ -192,7 +205,7 @@ class MessageCheck:
     """The template's text with the values in their places, secrets masked."""
     wire: dict[str, Any]
     """The request's body without credentials, secrets masked."""
-    verdicts: tuple[Any, ...] = ()
+    verdicts: tuple[Verdict, ...]
     """What each guard says."""
 
     @property
@@ -223,6 +236,7 @@ def check_message(
         channels=draft.channels,
         text=draft.text(),
         wire=draft.body(),
+        verdicts=guards.verdicts(draft),
     )
 
 
@@ -286,8 +300,8 @@ def resend_message(
         InvalidMessage: as `send_message`; also `message` where it is no stored message, and
             or was stripped, and `params.<name>` of a secret that was not given again (a blank one
             leaves it out).
-        IdempotencyConflict, ImproperlyConfigured, TransactionManagementError, OperationalError:
-            as `send_message`.
+        SendBlocked, IdempotencyConflict, ImproperlyConfigured, TransactionManagementError,
+            OperationalError: as `send_message`.
     """
     first = _stored(message)
     if first.is_stripped:

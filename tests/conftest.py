@@ -105,6 +105,12 @@ def scripted(settings):
 
 
 @pytest.fixture
+def unhurried(settings):
+    """One-time passwords may follow one another at once. After the fixture of a backend."""
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {"otp": {"COOLDOWN": []}}}
+
+
+@pytest.fixture
 def askable(settings):
     """As `scripted`, with `askable.status(id)` as the answer to questions, told in `asked`."""
     settings.ETELECOM = {

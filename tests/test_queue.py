@@ -262,7 +262,7 @@ def test_secret__is_erased_however_it_ends(queued_otp, askable):
 
 def test_secret__is_erased_where_it_expires_or_lapses(queued_otp, askable, otp_template):
     expire()
-    lapsed = queue_message("login_otp", PHONE, {"otp": "937415"})
+    lapsed = queue_message("login_otp", "0912345679", {"otp": "937415"})
     [claimed] = lifecycle.claim_due(etelecom_settings.account("default"), 8)
     assert claimed == lapsed
     MessageLog.objects.filter(pk=lapsed.pk).update(

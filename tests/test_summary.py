@@ -133,7 +133,7 @@ def test_summarize__believed_reports(sent, settings):
 def test_summarize__what_ends_by_our_own_doing(scripted, otp_template):
     cancelled = queue_message(otp_template, PHONE, {"otp": "1234"})
     cancel_message(cancelled)
-    late = queue_message(otp_template, PHONE, {"otp": "1234"})
+    late = queue_message(otp_template, "0912345679", {"otp": "1234"})
     MessageLog.objects.filter(pk=late.pk).update(
         expires_at=timezone.now() - timedelta(1), lease_expires_at=timezone.now() - timedelta(1)
     )

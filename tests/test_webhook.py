@@ -334,7 +334,7 @@ def test_webhook__flood_of_forged_reports_changes_nothing(message, site, monkeyp
     assert message.events.count() == 1 + 5
     assert askable.asked == []
     assert MessageLog.objects.get().status == "accepted"
-    assert send_message("login_otp", "0912345678", {"otp": "1"}).status == "accepted"
+    assert send_message("login_otp", "0912345679", {"otp": "1"}).status == "accepted"
 
 
 def test_webhook__database_that_is_away_asks_to_try_again(message, monkeypatch, caplog):

@@ -13,7 +13,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..exceptions import InvalidMessage
+from ..exceptions import InvalidMessage, SendBlocked
 from ..models import Campaign, RouteRule
 from ..models.routes import channel_names
 from ..numerals import grouped
@@ -114,6 +114,8 @@ class UploadForm(TemplateChoiceForm):
             self.add_error("file", str(error))
         except InvalidMessage as error:
             add_faults(self, error)
+        except SendBlocked as error:
+            self.add_error(None, str(error))
         except ImproperlyConfigured as error:
             self.add_error(None, unusable_settings(error))
         return None

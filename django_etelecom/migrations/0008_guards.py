@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             name='NumberHistory',
             fields=[
                 ('number_digest', models.CharField(max_length=73, primary_key=True, serialize=False)),
-                ('touched_at', models.DateTimeField(db_index=True)),
+                ('touched_at', models.FloatField(db_index=True)),
                 ('turns', models.TextField(default='[]')),
             ],
             options={

@@ -39,3 +39,12 @@ class DatabaseNow(Func):
         # In the form in which Django writes instants; SQLite compares them as text.
         template = "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW', '%(seconds)s seconds')"
         return self.as_sql(compiler, connection, template=template, **context)
+
+
+EPOCH_NOW = {
+    # CURRENT_TIMESTAMP and even STATEMENT_TIMESTAMP stand still while a lock is waited for.
+    "postgresql": "EXTRACT(EPOCH FROM CLOCK_TIMESTAMP())",
+    "mysql": "UNIX_TIMESTAMP(NOW(6))",
+    "sqlite": "((JULIANDAY('NOW') - 2440587.5) * 86400.0)",
+}
+"""The present instant by the database's clock, in seconds since 1970, as each vendor says it."""

@@ -6,11 +6,15 @@ still known as one not to send to.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
 from django.conf import settings
-from django.db import models, router
+from django.db import connections, models, router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .clock import EPOCH_NOW
 from .messages import MessageLog
 
 DIGEST_LENGTH = 73
@@ -96,13 +100,21 @@ class Consent(ListedNumber):
         return self.source
 
 
+class History(NamedTuple):
+    """What a number was sent lately."""
+
+    now: float
+    """By the database's clock, in seconds since 1970."""
+    turns: str
+
+
 class NumberHistory(models.Model):
     """What a number was sent lately, as far as a limit asks for it; a row is its number's lock."""
 
     number_digest = models.CharField(max_length=DIGEST_LENGTH, primary_key=True)
-    # By the database's clock.
-    touched_at = models.DateTimeField(db_index=True)
-    # `turns.Turn`s as JSON.
+    # By the database's clock, in seconds since 1970.
+    touched_at = models.FloatField(db_index=True)
+    # As `turns.py` writes them.
     turns = models.TextField(default="[]")
 
     class Meta:
@@ -112,3 +124,46 @@ class NumberHistory(models.Model):
 
     def __str__(self) -> str:
         return self.number_digest[:16]
+
+    @classmethod
+    def hold(cls, digests: Iterable[str], *, using: str) -> dict[str, History]:
+        """Hold numbers until the transaction ends; return what each was sent lately.
+
+        One statement, which writes, so that SQLite may begin a transaction with it. Numbers are
+        held in one order, so that no two such statements wait for one another.
+        """
+        connection = connections[using]
+        now = EPOCH_NOW[connection.vendor]
+        ordered = sorted(set(digests))
+        written = ", ".join([f"(%s, {now}, '[]')"] * len(ordered))
+        known = _MEETS[connection.vendor].format(f"touched_at = {now}")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {cls._meta.db_table} (number_digest, touched_at, turns) "  # noqa: S608  # names alone
+                f"VALUES {written} {known} RETURNING number_digest, touched_at, turns",
+                ordered,
+            )
+            return {digest: History(float(at), turns) for digest, at, turns in cursor.fetchall()}
+
+    @classmethod
+    def keep(cls, turns: Mapping[str, str], *, using: str) -> None:
+        """Write what numbers were sent lately, which this transaction holds."""
+        if not turns:
+            return
+        written = ", ".join(["(%s, 0, %s)"] * len(turns))
+        vendor = connections[using].vendor
+        told = "VALUES(turns)" if vendor == "mysql" else "excluded.turns"
+        known = _MEETS[vendor].format(f"turns = {told}")
+        with connections[using].cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {cls._meta.db_table} (number_digest, touched_at, turns) "  # noqa: S608  # names alone
+                f"VALUES {written} {known}",
+                [value for one in turns.items() for value in one],
+            )
+
+
+_MEETS = {
+    "postgresql": "ON CONFLICT (number_digest) DO UPDATE SET {}",
+    "mysql": "ON DUPLICATE KEY UPDATE {}",
+    "sqlite": "ON CONFLICT (number_digest) DO UPDATE SET {}",
+}

@@ -1,0 +1,268 @@
+"""What may stop a message before it is sent: limits, hours, spending, suppression, consent.
+
+A single message meets its guards when its row is written (`records.py`), a message of a campaign
+when a worker claims it (`lifecycle.py`), where whatever waited is asked once more for what may have
+changed meanwhile. `verdicts.py` has what each guard says, `guard_rules.py` what each goes by.
+"""
+
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import OperationalError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from . import hours, turns
+from .conf import CATEGORIES, settings
+from .exceptions import SendBlocked
+from .guard_rules import GuardRules
+from .models import Consent, MessageLog, MessageTemplate, NumberHistory, Suppression
+from .models.messages import Reason
+from .models.templates import TemplatePlan
+from .sealing import number_digests
+from .transactions import was_undone
+from .turns import Turn
+from .verdicts import (
+    Guard,
+    Guarded,
+    Verdict,
+    by_hours,
+    by_label,
+    by_turns,
+    is_suppressed,
+    standing,
+    windows,
+)
+
+logger = logging.getLogger("django_etelecom")
+
+UNAVAILABLE = "guards_unavailable"
+"""The reason where guards could not be asked: nothing is let through then."""
+
+UNAVAILABLE_FOR = 5
+"""Seconds after which to try again."""
+
+# --- One message ----------------------------------------------------------------------------------
+
+
+def verdicts(draft: Guarded) -> tuple[Verdict, ...]:
+    """Return what every guard says of a message that is sent now. Writes nothing."""
+    rules = settings.guards(draft.template.category)
+    digests = number_digests(draft.recipient)
+    history = NumberHistory.objects.using(MessageLog.database()).filter(pk=digests[0])
+    kept = history.values_list("turns", flat=True).first() if rules.has_turns else None
+    had = turns.read(kept or "[]")
+    turn = _turn(draft.template, draft.channels, message="", at=time.time())
+    return (*standing(draft, rules, digests), *by_turns(had, turn, rules))
+
+
+def admit(draft: Guarded, *, at_once: bool) -> None:
+    """Ask all guards but those that a number's recent messages matter to. Writes nothing.
+
+    Args:
+        draft: the message.
+        at_once: whether it is sent now; one that waits may wait for its account, its hours and
+            the account's next day.
+
+    Raises:
+        SendBlocked: one of them stops it.
+        ImproperlyConfigured: GUARDS cannot be used.
+    """
+    rules = settings.guards(draft.template.category)
+    waits_for = () if at_once else (Guard.ACCOUNT, Guard.HOURS, Guard.SPENDING)
+    with _answering():
+        said = standing(draft, rules, number_digests(draft.recipient))
+    _refuse(verdict for verdict in said if verdict.guard not in waits_for)
+
+
+def has_turns(draft: Guarded) -> bool:
+    """Tell whether `take_turn` has anything to do for a message."""
+    return settings.guards(draft.template.category).has_turns
+
+
+def take_turn(draft: Guarded, message: MessageLog) -> None:
+    """Hold the message's number and let it have one more. In the transaction that writes the row.
+
+    Raises:
+        SendBlocked: it has to wait.
+    """
+    rules = settings.guards(draft.template.category)
+    digest, *_former = number_digests(draft.recipient)
+    database = MessageLog.database()
+    with _answering():
+        held = NumberHistory.hold([digest], using=database)[digest]
+        had = turns.read(held.turns)
+        turn = _turn(draft.template, draft.channels, message=message.public_id.hex, at=held.now)
+        _refuse(by_turns(had, turn, rules))
+        kept = turns.recent(had, _all_rules(), now=turn.at)
+        NumberHistory.keep({digest: turns.written([*kept, turn])}, using=database)
+
+
+def opening(draft: Guarded, after: datetime) -> datetime | None:
+    """Return the first instant from `after` on at which all channels of a message are open.
+
+    Raises:
+        SendBlocked: there is none.
+    """
+    rules = settings.guards(draft.template.category)
+    open_hours = windows(rules, bars_zns=draft.template.bars_zns_at_night)
+    opens = hours.all_open(open_hours, draft.channels, after)
+    if opens is None:
+        _refuse([by_hours(draft, rules)])
+    return opens
+
+
+def admit_campaign(template: TemplatePlan, channels: Sequence[str]) -> None:
+    """Ask the guards that all messages of a campaign would meet alike, whenever they are sent.
+
+    Raises:
+        SendBlocked: one of them would stop them all.
+        ImproperlyConfigured: GUARDS cannot be used.
+    """
+    _refuse([by_label(template, channels, settings.guards(template.category))])
+
+
+@contextlib.contextmanager
+def _answering() -> Iterator[None]:
+    """Have a database that does not answer stop the message: without an answer nothing passes."""
+    try:
+        yield
+    except OperationalError as error:
+        # What the database undid as a whole is its caller's to run again.
+        if was_undone(error):
+            raise
+        logger.error("The guards could not be asked, nothing was sent: %s", error)
+        raise SendBlocked(
+            _("The limits of sending could not be looked up; nothing was sent."),
+            reason=UNAVAILABLE,
+            retry_after=UNAVAILABLE_FOR,
+        ) from error
+
+
+def _refuse(said: Iterable[Verdict]) -> None:
+    for verdict in said:
+        if not verdict.passes:
+            raise SendBlocked(
+                verdict.detail, reason=verdict.reason, retry_after=verdict.retry_after
+            )
+
+
+# --- Messages that waited -------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Held:
+    """What is not to be sent of some messages whose turn has come."""
+
+    stopped: dict[int, Reason] = dataclasses.field(default_factory=dict)
+    """By primary key, why they are not sent at all."""
+    waiting: dict[int, datetime] = dataclasses.field(default_factory=dict)
+    """By primary key, until when they wait."""
+
+    def __contains__(self, message: MessageLog) -> bool:
+        return message.pk in self.stopped or message.pk in self.waiting
+
+
+def at_dispatch(messages: Sequence[MessageLog]) -> Held:
+    """Ask the guards for messages that a worker is about to claim, in the transaction that does.
+
+    All are asked for what may have changed since they were queued. Those of a campaign, which met
+    no guard yet, take their turns here.
+
+    Raises:
+        ImproperlyConfigured: GUARDS cannot be used.
+    """
+    held = Held()
+    database = MessageLog.database()
+    of_them = {message.template_id for message in messages}
+    templates = MessageTemplate.objects.using(database).in_bulk(of_them)
+    rules = {category: settings.guards(category) for category in CATEGORIES}
+    now = timezone.now()
+    open_ones = []
+    for message in messages:
+        template = templates[message.template_id]
+        open_hours = windows(rules[template.category], bars_zns=template.bars_zns_at_night)
+        opens = hours.all_open(open_hours, message.channels, now)
+        if opens == now:
+            open_ones.append((message, template, number_digests(message.recipient)))
+        else:
+            # One that never opens is asked after again until it expires.
+            held.waiting[message.pk] = opens or now + timedelta(days=1)
+    _stop_listed(open_ones, rules, held)
+    _take_turns(open_ones, rules, held)
+    return held
+
+
+_Waited = tuple[MessageLog, MessageTemplate, Sequence[str]]
+"""A message, its template, its number's digests."""
+
+
+def _stop_listed(messages: Sequence[_Waited], rules: Any, held: Held) -> None:
+    database = MessageLog.database()
+    digests = [digest for _message, _template, those in messages for digest in those]
+    scopes: dict[str, set[str]] = {}
+    suppressed = Suppression.objects.using(database).filter(number_digest__in=digests).order_by()
+    for digest, scope in suppressed.values_list("number_digest", "scope"):
+        scopes.setdefault(digest, set()).add(scope)
+    asks = [those for _, template, those in messages if rules[template.category].consent]
+    agreed: set[str] = set()
+    if asks:
+        given = Consent.objects.using(database).filter(withdrawn_at=None).order_by()
+        asked = [digest for those in asks for digest in those]
+        agreed.update(given.filter(number_digest__in=asked).values_list("number_digest", flat=True))
+    for message, template, those in messages:
+        its = rules[template.category]
+        no_more = [scope for digest in those for scope in scopes.get(digest, ())]
+        if its.suppression and is_suppressed(template.category, no_more):
+            held.stopped[message.pk] = Reason.SUPPRESSED
+        elif its.consent and agreed.isdisjoint(those):
+            held.stopped[message.pk] = Reason.NO_CONSENT
+
+
+def _take_turns(messages: Sequence[_Waited], rules: Any, held: Held) -> None:
+    taking = [
+        (message, template, those[0])
+        for message, template, those in messages
+        if message.campaign_id is not None
+        and rules[template.category].has_turns
+        and message not in held
+    ]
+    if not taking:
+        return
+    database = MessageLog.database()
+    histories = NumberHistory.hold([digest for _, _, digest in taking], using=database)
+    had = {digest: turns.read(history.turns) for digest, history in histories.items()}
+    for message, template, digest in taking:
+        turn = _turn(
+            template, message.channels, message=message.public_id.hex, at=histories[digest].now
+        )
+        # One that was claimed before and given back has its turn already.
+        if any(one.message == turn.message for one in had[digest]):
+            continue
+        if any(turns.waits(had[digest], turn, rules[template.category])):
+            held.stopped[message.pk] = Reason.RECIPIENT_LIMIT
+        else:
+            kept = turns.recent(had[digest], list(rules.values()), now=turn.at)
+            had[digest] = [*kept, turn]
+    NumberHistory.keep(
+        {digest: turns.written(those) for digest, those in had.items()}, using=database
+    )
+
+
+def is_open(category: str, channels: Sequence[str], *, bars_zns: bool) -> bool:
+    """Tell whether all channels of messages of a category are open now."""
+    open_hours = windows(settings.guards(category), bars_zns=bars_zns)
+    return not hours.closed(open_hours, channels, timezone.now())
+
+
+def _turn(template: Any, channels: Iterable[str], *, message: str, at: float) -> Turn:
+    return Turn(message, template.category, template.pk, "".join(channels), at)
+
+
+def _all_rules() -> list[GuardRules]:
+    return [settings.guards(category) for category in CATEGORIES]
