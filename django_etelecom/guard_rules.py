@@ -17,6 +17,9 @@ LONGEST_WINDOW = 31 * DAY
 MOST_IN_WINDOW = 1000
 """Messages to one number that a limit may allow: all of them are kept for it."""
 
+MOST_READ = 100
+"""Settings that are remembered; a site has one, its tests many."""
+
 CHANNELS = ("1", "2", "3")
 
 
@@ -86,6 +89,10 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
+_read: dict[tuple[str, str], GuardRules | str] = {}
+"""What was read of settings, by how they look: each message asks for it several times."""
+
+
 def rules_of(guards: object, category: str) -> GuardRules | str:
     """Return the rules of a category, or a sentence that says why they cannot be used.
 
@@ -93,6 +100,15 @@ def rules_of(guards: object, category: str) -> GuardRules | str:
         guards: what `ETELECOM["GUARDS"]` holds.
         category: of the template.
     """
+    key = (repr(guards), category)
+    if key not in _read:
+        if len(_read) > MOST_READ:
+            _read.clear()
+        _read[key] = _rules_of(guards, category)
+    return _read[key]
+
+
+def _rules_of(guards: object, category: str) -> GuardRules | str:
     if not isinstance(guards, Mapping) or not guards.keys() <= DEFAULTS.keys():
         return (
             "ETELECOM['GUARDS'] maps categories to guards; "
@@ -100,10 +116,10 @@ def rules_of(guards: object, category: str) -> GuardRules | str:
         )
     own = guards.get(category, {})
     named = f"ETELECOM['GUARDS']['{category}']"
-    if not isinstance(own, Mapping) or not own.keys() <= _READ.keys():
-        return f"{named} maps guards to what they allow; the guards are {', '.join(_READ)}."
+    if not isinstance(own, Mapping) or not own.keys() <= _FORMS.keys():
+        return f"{named} maps guards to what they allow; the guards are {', '.join(_FORMS)}."
     rules = {}
-    for name, (read, form) in _READ.items():
+    for name, (read, form) in _FORMS.items():
         given = own.get(name, DEFAULTS[category][name])
         try:
             rules[name.lower()] = read(given)
@@ -177,7 +193,7 @@ def _whole(given: object, most: int) -> int:
     return given
 
 
-_READ: Mapping[str, tuple[Callable[[Any], Any], str]] = MappingProxyType(
+_FORMS: Mapping[str, tuple[Callable[[Any], Any], str]] = MappingProxyType(
     {
         "SUPPRESSION": (_switch, "True or False."),
         "CONSENT": (_switch, "True or False."),

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_etelecom import guards, hours, lifecycle, pace, spending, verdicts
+from django_etelecom import guard_rules, guards, hours, lifecycle, pace, spending, verdicts
 from django_etelecom.conf import settings as etelecom_settings
 from django_etelecom.exceptions import IdempotencyConflict, SendBlocked
 from django_etelecom.guard_rules import rules_of
@@ -853,3 +853,11 @@ def test_cap__that_cannot_be_used_is_told(cap, capped, otp_template):
 
     with pytest.raises(ImproperlyConfigured, match="MAX_PAID_PER_DAY"):
         otp()
+
+
+def test_rules__are_remembered_for_no_more_settings_than_a_site_has():
+    for number in range(1, 300):
+        rules_of({"otp": {"COOLDOWN": [number]}}, "otp")
+
+    assert len(guard_rules._read) <= guard_rules.MOST_READ + 1
+    assert rules_of({"otp": {"COOLDOWN": [1]}}, "otp").cooldown == (1,)
