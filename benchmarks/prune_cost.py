@@ -104,7 +104,7 @@ def measured(label):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from django_etelecom.privacy import prune
+    from django_etelecom.retention import prune
 
     with CaptureQueriesContext(connection) as statements:
         began = time.perf_counter()

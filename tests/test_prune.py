@@ -12,7 +12,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_etelecom import privacy
+from django_etelecom import retention as room
+from django_etelecom import stripping
 from django_etelecom.campaigns import retry_campaign
 from django_etelecom.client.codes import ReportedStatus
 from django_etelecom.client.status import Report, StatusResult
@@ -25,7 +26,7 @@ from django_etelecom.models import (
     MessageLog,
     ReportedMessage,
 )
-from django_etelecom.privacy import prune
+from django_etelecom.retention import prune
 from django_etelecom.services import (
     queue_campaign,
     queue_message,
@@ -46,7 +47,7 @@ DAYS = {"strip": 7, "delete": 90}
 
 @pytest.fixture(autouse=True)
 def restless(monkeypatch):
-    monkeypatch.setattr(privacy, "REST", 0)
+    monkeypatch.setattr(stripping, "REST", 0)
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_prune__without_retention_keeps_everything(make, retention):
 
     assert left() == {message.pk}
     assert stripped() == set()
-    assert pruned == privacy.Pruned()
+    assert pruned == room.Pruned()
 
 
 def test_prune__keeps_categories_apart(make, retention, otp_template):
@@ -296,7 +297,7 @@ def test_prune__message_that_was_sent_again_goes_with_its_repeat(make):
 
 
 def test_prune__repeat_in_another_window_holds_it_until_the_next_run(make, monkeypatch):
-    monkeypatch.setattr(privacy, "WINDOW", 1)
+    monkeypatch.setattr(room, "WINDOW", 1)
     first = make(100)
     make(99, resend_of=first)
 
@@ -357,8 +358,8 @@ STAYS_OF_EVENT = {
 @pytest.mark.parametrize(
     ("model", "goes", "stays"),
     [
-        (MessageLog, privacy.STRIPPED_OF_MESSAGE, STAYS_OF_MESSAGE),
-        (MessageEvent, privacy.STRIPPED_OF_EVENT, STAYS_OF_EVENT),
+        (MessageLog, stripping.STRIPPED_OF_MESSAGE, STAYS_OF_MESSAGE),
+        (MessageEvent, stripping.STRIPPED_OF_EVENT, STAYS_OF_EVENT),
     ],
 )
 def test_strip__of_each_column_it_is_decided_whether_it_stays(model, goes, stays):
@@ -366,7 +367,7 @@ def test_strip__of_each_column_it_is_decided_whether_it_stays(model, goes, stays
 
     assert columns == goes.keys() | stays
     assert not goes.keys() & stays
-    assert {name for name in stays if f"`{name}`" not in privacy.__doc__} <= {"id"}
+    assert {name for name in stays if f"`{name}`" not in stripping.__doc__} <= {"id"}
 
 
 CANARIES = ["912345678", "912 345 678", "Nguy", "DH-1024", "150000", "24/12/2026", "canary"]
@@ -552,7 +553,7 @@ def test_prune__statements_do_not_grow_with_the_rows(make, days):
 
 
 def test_prune__young_messages_end_the_walk(make, monkeypatch):
-    monkeypatch.setattr(privacy, "WINDOW", 10)
+    monkeypatch.setattr(room, "WINDOW", 10)
     make(8)
     with CaptureQueriesContext(connection) as few:
         prune(dry_run=True)
@@ -566,7 +567,7 @@ def test_prune__young_messages_end_the_walk(make, monkeypatch):
 
 
 def test_prune__wrong_clock_does_not_end_the_walk(make, monkeypatch):
-    monkeypatch.setattr(privacy, "WINDOW", 2)
+    monkeypatch.setattr(room, "WINDOW", 2)
     ahead = make(-400)
     old = make(8)
 
@@ -666,14 +667,14 @@ def test_prune__passes_over_what_another_transaction_holds(make):
 
 def test_prune__what_changed_since_it_was_found_is_left(make, monkeypatch):
     to_delete, to_strip = make(91, status="accepted"), make(8, status="accepted")
-    due = privacy._due
+    due = room._due
 
     def found_then_changed(window, limits):
         found = due(window, limits)
         MessageLog.objects.update(next_poll_at=timezone.now())
         return found
 
-    monkeypatch.setattr(privacy, "_due", found_then_changed)
+    monkeypatch.setattr(room, "_due", found_then_changed)
 
     pruned = prune()
 

@@ -250,7 +250,7 @@ class MessageLog(models.Model):
 
     @property
     def is_stripped(self) -> bool:
-        """Whether what was personal about it has been erased (`privacy.py`)."""
+        """Whether what was personal about it has been erased (`stripping.py`)."""
         return not self.recipient
 
     def forget_expressions(self) -> None:

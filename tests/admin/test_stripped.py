@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from django_etelecom.explanation import explain
 from django_etelecom.models import MessageLog
-from django_etelecom.privacy import prune
+from django_etelecom.retention import prune
 from tests.admin.conftest import ORDER, PHONE, check, confirm, page, send_url
 from tests.admin.test_why import message, page_of, refresh_url, resender, said  # noqa: F401
 from tests.test_prune import restless, retention  # noqa: F401

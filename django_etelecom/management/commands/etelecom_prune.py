@@ -11,7 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...conf import CATEGORIES, settings
-from ...privacy import DEFAULT_BATCH, Pruned, prune
+from ...retention import Pruned, prune
+from ...stripping import DEFAULT_BATCH
 from ..progress import Progress
 
 

@@ -1,37 +1,17 @@
 """How long messages are kept: what is past its retention is stripped, and in the end deleted.
 
-To strip a message erases whom it went to, what it said and whatever the provider wrote about it.
-What stays proves that something was sent, when, by whom and what became of it, and names nobody.
-
-Of a message stay:
-`id`, `public_id`, `resend_of`, `campaign`, `campaign_row`
-    Our own names of it, which others may have written down.
-`template`, `template_code`, `account`, `channels`, `requested_route`, `sent_by`
-    What was sent, by which member of the staff; the same for everybody who got it.
-`status`, `reason`, `status_source`, `channel`, `error_code`, `network`, `paid_messages`, `attempts`
-    What became of it and what it cost, in codes.
-`created_at`, `sent_at`, `updated_at`, `send_at`, `expires_at`
-    When. None is set anew: stripping is nothing that happened to the message itself.
-`idempotency_digest`, `content_digest`
-    By which a late repeat of the caller's still finds this row, and sends nothing. Both are hashes;
-    that of the content, keyed, goes where there is no key that it belongs to.
-`lease_expires_at`, `next_poll_at`
-    NULL by then: only what has ended is stripped.
-
-Of an event stay its `message`, `source`, `status`, `reason`, `http_status`, `channel`, `error_code`
-and `created_at`. The rows of a campaign that were kept to be mended go as a whole.
+What goes of a stripped message and what stays is told in `stripping.py`. The rows of a campaign
+that were kept to be mended go as a whole.
 """
 
-import contextlib
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connections, models, transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db import models
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.deletion import Collector
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -39,40 +19,12 @@ from django.utils import timezone
 from . import reports
 from .conf import CATEGORIES, settings
 from .events import OPEN
-from .models import Campaign, CampaignRow, MessageEvent, MessageLog, ReportedMessage
+from .models import Campaign, CampaignRow, MessageLog, ReportedMessage
 from .models.messages import Status
-
-DEFAULT_BATCH = 1000
-"""Messages of one transaction, with all their events."""
-
-REST = 0.15
-"""Seconds between two batches on SQLite, whose waiters look for the lock every tenth of one."""
+from .stripping import DEFAULT_BATCH, rest, strip, taken
 
 WINDOW = 10_000
 """Primary keys that are looked through by one query."""
-
-STRIPPED_OF_MESSAGE: dict[str, Any] = {
-    "recipient": "",
-    "params": {},
-    # Empty since it was dispatched; a row that a script has written may have it still.
-    "sealed_params": "",
-    # The caller's own, which we know nothing about.
-    "metadata": {},
-    # Whoever asks the provider by it is told the number and the parameters again.
-    "provider_message_id": "",
-    # Free text where it is none of the provider's table; where it is, `reason` says the same.
-    "provider_status": "",
-    "provider_detail": "",
-    "content_digest": Case(
-        When(idempotency_digest=None, then=Value("")), default=F("content_digest")
-    ),
-}
-STRIPPED_OF_EVENT: dict[str, Any] = {
-    "provider_status": "",
-    "provider_detail": "",
-    "failure_detail": "",
-    "payload": "",
-}
 
 
 @dataclass(slots=True)
@@ -282,7 +234,7 @@ def _drop_rows(limits: _Limits, *, batch_size: int, dry_run: bool) -> Iterator[i
         return
     while pks := list(rows.values_list("pk", flat=True)[:batch_size]):
         number, _by_model = CampaignRow.objects.using(rows.db).filter(pk__in=pks).delete()
-        _rest()
+        rest()
         yield number
 
 
@@ -290,13 +242,13 @@ def _drop_rows(limits: _Limits, *, batch_size: int, dry_run: bool) -> Iterator[i
 
 
 def _delete(batch: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-    with _taken(batch, _has_ended() & ~_is_held()) as taken:
+    with taken([pk for pk, _category in batch], _has_ended() & ~_is_held()) as held:
         database = MessageLog.database()
-        rows = MessageLog.objects.using(database).filter(pk__in=[pk for pk, _category in taken])
+        rows = MessageLog.objects.using(database).filter(pk__in=held)
         deletion = _Deletion(using=database, origin=rows)
         deletion.collect(rows)
         deletion.delete()
-    return taken
+    return _of(batch, held)
 
 
 class _Deletion(Collector):
@@ -312,32 +264,9 @@ class _Deletion(Collector):
 
 
 def _strip(batch: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
-    database = MessageLog.database()
-    with _taken(batch, _has_ended() & ~Q(recipient="")) as taken:
-        pks = [pk for pk, _category in taken]
-        events = MessageEvent.objects.using(database).filter(message__in=pks)
-        events.update(**STRIPPED_OF_EVENT)
-        MessageLog.objects.using(database).filter(pk__in=pks).update(**STRIPPED_OF_MESSAGE)
-    return taken
+    stripped = strip([pk for pk, _category in batch], _has_ended() & ~Q(recipient=""))
+    return _of(batch, stripped)
 
 
-@contextlib.contextmanager
-def _taken(batch: Sequence[tuple[int, str]], which: Q) -> Iterator[list[tuple[int, str]]]:
-    """Hold, in one transaction, those of the batch that are still so and that nobody else holds."""
-    database = MessageLog.database()
-    features = connections[database].features
-    with transaction.atomic(using=database, durable=True):
-        if not features.has_select_for_update:
-            # SQLite locks at the first write; a lock it has to raise from a read fails at once.
-            MessageLog.objects.using(database).filter(pk=0).update(attempts=0)
-        rows = MessageLog.objects.using(database).filter(which, pk__in=[pk for pk, _ in batch])
-        held = rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
-        pks = set(held.values_list("pk", flat=True))
-        yield [(pk, category) for pk, category in batch if pk in pks]
-    _rest()
-
-
-def _rest() -> None:
-    """Let others have SQLite's one lock, which goes to whoever asks at the right moment."""
-    if not connections[MessageLog.database()].features.has_select_for_update:
-        time.sleep(REST)
+def _of(batch: Sequence[tuple[int, str]], pks: set[int]) -> list[tuple[int, str]]:
+    return [(pk, category) for pk, category in batch if pk in pks]

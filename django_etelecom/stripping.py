@@ -1,0 +1,92 @@
+"""What is personal about a message, and how it is erased.
+
+To strip a message erases whom it went to, what it said and whatever the provider wrote about it.
+What stays proves that something was sent, when, by whom and what became of it, and names nobody.
+
+Of a message stay:
+`id`, `public_id`, `resend_of`, `campaign`, `campaign_row`
+    Our own names of it, which others may have written down.
+`template`, `template_code`, `account`, `channels`, `requested_route`, `sent_by`
+    What was sent, by which member of the staff; the same for everybody who got it.
+`status`, `reason`, `status_source`, `channel`, `error_code`, `network`, `paid_messages`, `attempts`
+    What became of it and what it cost, in codes.
+`created_at`, `sent_at`, `updated_at`, `send_at`, `expires_at`
+    When. None is set anew: stripping is nothing that happened to the message itself.
+`idempotency_digest`, `content_digest`
+    By which a late repeat of the caller's still finds this row, and sends nothing. Both are hashes;
+    that of the content, keyed, goes where there is no key that it belongs to.
+`lease_expires_at`, `next_poll_at`
+    NULL by then: only what has ended is stripped.
+
+Of an event stay its `message`, `source`, `status`, `reason`, `http_status`, `channel`, `error_code`
+and `created_at`.
+"""
+
+import contextlib
+import time
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from django.db import connections, transaction
+from django.db.models import Case, F, Q, Value, When
+
+from .models import MessageEvent, MessageLog
+
+DEFAULT_BATCH = 1000
+"""Messages of one transaction, with all their events."""
+
+REST = 0.15
+"""Seconds between two batches on SQLite, whose waiters look for the lock every tenth of one."""
+
+STRIPPED_OF_MESSAGE: dict[str, Any] = {
+    "recipient": "",
+    "params": {},
+    # Empty since it was dispatched; a row that a script has written may have it still.
+    "sealed_params": "",
+    # The caller's own, which we know nothing about.
+    "metadata": {},
+    # Whoever asks the provider by it is told the number and the parameters again.
+    "provider_message_id": "",
+    # Free text where it is none of the provider's table; where it is, `reason` says the same.
+    "provider_status": "",
+    "provider_detail": "",
+    "content_digest": Case(
+        When(idempotency_digest=None, then=Value("")), default=F("content_digest")
+    ),
+}
+STRIPPED_OF_EVENT: dict[str, Any] = {
+    "provider_status": "",
+    "provider_detail": "",
+    "failure_detail": "",
+    "payload": "",
+}
+
+
+def strip(pks: Collection[int], which: Q) -> set[int]:
+    """Strip those of some messages that are so and that nobody else holds; return their keys."""
+    database = MessageLog.database()
+    with taken(pks, which) as held:
+        MessageEvent.objects.using(database).filter(message__in=held).update(**STRIPPED_OF_EVENT)
+        MessageLog.objects.using(database).filter(pk__in=held).update(**STRIPPED_OF_MESSAGE)
+    return held
+
+
+@contextlib.contextmanager
+def taken(pks: Collection[int], which: Q) -> Iterator[set[int]]:
+    """Hold, in one transaction, those of some messages that are so and that nobody else holds."""
+    database = MessageLog.database()
+    features = connections[database].features
+    with transaction.atomic(using=database, durable=True):
+        if not features.has_select_for_update:
+            # SQLite locks at the first write; a lock it has to raise from a read fails at once.
+            MessageLog.objects.using(database).filter(pk=0).update(attempts=0)
+        rows = MessageLog.objects.using(database).filter(which, pk__in=pks)
+        held = rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
+        yield set(held.values_list("pk", flat=True))
+    rest()
+
+
+def rest() -> None:
+    """Let others have SQLite's one lock, which goes to whoever asks at the right moment."""
+    if not connections[MessageLog.database()].features.has_select_for_update:
+        time.sleep(REST)
