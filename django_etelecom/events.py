@@ -27,6 +27,7 @@ from .models.tallies import Standing, tally, tally_wait
 from .phone import mask, significant
 from .redaction import mask_text
 from .signals import announce, has_receivers
+from .stripping import STRIPPED_OF_EVENT
 
 logger = logging.getLogger("django_etelecom")
 
@@ -139,7 +140,9 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
         moved = _move(row.filter(unreported), message, status, told)
         if not moved:
             moved = waiting = _move(row, message, status, told)
-        if not moved and result.provider_message_id:
+        if not moved and _is_stripped(row):
+            evidence = _bare(evidence)
+        elif not moved and result.provider_message_id:
             # The message has come further without us; the id is still news.
             row.filter(provider_message_id="").update(
                 provider_message_id=result.provider_message_id
@@ -165,7 +168,7 @@ def _move(
         was = Standing.of(message)._replace(status=Status.SENDING)
     else:
         now = locked(row).filter(status__in=movable_to(status)).first()
-        if now is None or not row.update(**told):
+        if now is None or now.is_stripped or not row.update(**told):
             return False
         was = Standing.of(now)
     tally([(was, was._replace(status=status))])
@@ -275,8 +278,10 @@ def record(
     moved = False
     with transaction.atomic(using=MessageLog.database(), savepoint=False):
         told = dict(settled or {})
-        if believed and evidence.status is not None:
-            for now in locked(row):
+        for now in locked(row):
+            if now.is_stripped:
+                evidence = _bare(evidence)
+            elif believed and evidence.status is not None:
                 moved = now.status in movable_to(evidence.status)
                 if moved or _says_again(now, evidence):
                     told |= _told_later(now, evidence)
@@ -354,6 +359,16 @@ def _told_later(message: MessageLog, evidence: Evidence) -> dict[str, Any]:
         and not has_next_channel(message.channels, evidence.channel)
     )
     return told | {"next_poll_at": None} if has_ended else told
+
+
+def _is_stripped(row: QuerySet[MessageLog]) -> bool:
+    # Locked, so that who strips has done so, or passes over it.
+    return any(message.is_stripped for message in locked(row))
+
+
+def _bare(evidence: Evidence) -> Evidence:
+    """Return evidence without what is personal: it comes to a message that was stripped."""
+    return dataclasses.replace(evidence, **STRIPPED_OF_EVENT)
 
 
 def _append(message: MessageLog, evidence: Evidence) -> MessageEvent:

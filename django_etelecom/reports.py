@@ -341,9 +341,9 @@ def bring_forward() -> None:
         with transaction.atomic(using=database):
             # First, so that a report that comes meanwhile waits, and is told of anew.
             reported.filter(pk__in=pks).delete()
-            MessageLog.objects.filter(is_later, pk__in=pks, status__in=OPEN).update(
-                next_poll_at=DatabaseNow()
-            )
+            # Of what was stripped meanwhile there is no id to ask by.
+            askable = MessageLog.objects.filter(pk__in=pks, status__in=OPEN).exclude(recipient="")
+            askable.filter(is_later).update(next_poll_at=DatabaseNow())
 
 
 def match_inbox() -> int:

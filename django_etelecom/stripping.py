@@ -15,8 +15,6 @@ Of a message stay:
 `idempotency_digest`, `content_digest`
     By which a late repeat of the caller's still finds this row, and sends nothing. Both are hashes;
     that of the content, keyed, goes where there is no key that it belongs to.
-`lease_expires_at`, `next_poll_at`
-    NULL by then: only what has ended is stripped.
 
 Of an event stay its `message`, `source`, `status`, `reason`, `http_status`, `channel`, `error_code`
 and `created_at`.
@@ -30,6 +28,7 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models import Case, F, Q, Value, When
 
+from .lifecycle import locked
 from .models import MessageEvent, MessageLog
 
 DEFAULT_BATCH = 1000
@@ -50,6 +49,9 @@ STRIPPED_OF_MESSAGE: dict[str, Any] = {
     # Free text where it is none of the provider's table; where it is, `reason` says the same.
     "provider_status": "",
     "provider_detail": "",
+    # Nobody asks about it any more.
+    "next_poll_at": None,
+    "lease_expires_at": None,
     "content_digest": Case(
         When(idempotency_digest=None, then=Value("")), default=F("content_digest")
     ),
@@ -75,14 +77,10 @@ def strip(pks: Collection[int], which: Q) -> set[int]:
 def taken(pks: Collection[int], which: Q) -> Iterator[set[int]]:
     """Hold, in one transaction, those of some messages that are so and that nobody else holds."""
     database = MessageLog.database()
-    features = connections[database].features
+    skips = connections[database].features.has_select_for_update_skip_locked
     with transaction.atomic(using=database, durable=True):
-        if not features.has_select_for_update:
-            # SQLite locks at the first write; a lock it has to raise from a read fails at once.
-            MessageLog.objects.using(database).filter(pk=0).update(attempts=0)
         rows = MessageLog.objects.using(database).filter(which, pk__in=pks)
-        held = rows.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
-        yield set(held.values_list("pk", flat=True))
+        yield set(locked(rows, skips=skips).values_list("pk", flat=True))
     rest()
 
 

@@ -346,7 +346,7 @@ STAYS_OF_MESSAGE = {
     *("id", "public_id", "resend_of", "template", "template_code", "account", "channels"),
     *("requested_route", "sent_by", "status", "reason", "status_source", "channel", "error_code"),
     *("network", "paid_messages", "attempts", "created_at", "sent_at", "updated_at", "send_at"),
-    *("expires_at", "idempotency_digest", "lease_expires_at", "next_poll_at", "campaign"),
+    *("expires_at", "idempotency_digest", "campaign"),
     "campaign_row",
 }
 STAYS_OF_EVENT = {

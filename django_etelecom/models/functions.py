@@ -38,6 +38,7 @@ DECLARE
     kept_for bigint;
     was {_MESSAGE}%ROWTYPE;
     was_day date;
+    its_number text;
 BEGIN
     has_moved := false;
     INSERT INTO {_EVENT} (
@@ -59,6 +60,12 @@ BEGIN
     )
     RETURNING message_id, id INTO kept_for, event_pk;
     IF kept_for IS NULL THEN
+        RETURN;
+    END IF;
+    -- Locked, so that who strips the message has done so, or passes over it.
+    SELECT recipient INTO its_number FROM {_MESSAGE} WHERE id = kept_for FOR KEY SHARE;
+    IF its_number = '' THEN
+        UPDATE {_EVENT} SET provider_status = '', payload = '' WHERE id = event_pk;
         RETURN;
     END IF;
     IF to_be_asked THEN
