@@ -197,7 +197,7 @@ def _told(event: MessageEvent) -> str:
 def _unanswered(event: MessageEvent) -> str:
     words = event.provider_detail or event.get_reason_display() or event.provider_status
     if not words:
-        # Erased when its retention ended.
+        # Erased by stripping.
         return _("Asked what became of it, eTelecom gave no answer that says so.")
     return _("Asked what became of it, eTelecom gave no answer that says so: %(words)s") % {
         "words": words
@@ -298,8 +298,8 @@ def _steps(message: MessageLog) -> list[Step]:
 
 
 STRIPPED = gettext_lazy(
-    "Its recipient, its parameters and the provider's words were erased when its retention ended. "
-    "To reach the customer, send a new message."
+    "Its recipient, its parameters and the provider's words were erased, by retention or on "
+    "request. To reach the customer, send a new message."
 )
 ASK_CUSTOMER = gettext_lazy(
     "Ask the customer before sending it again: the first one may have arrived."

@@ -30,6 +30,10 @@ _FULL_WIDTH = str.maketrans("＋（）．", "+().")
 # Until 2018 Vietnamese mobile numbers had eleven digits: 0, one of these beginnings, seven more.
 _ELEVEN_DIGITS = re.compile(r"(?:\+?84|0084)?0?1(?:2\d|6[2-9]|86|88|99)\d{7}")
 
+# What may be a number in a form that no plan has any more: as dialled at home, and in the wire's.
+_AT_HOME = re.compile(r"0[1-9][0-9]{7,9}")
+_OF_ANY_COUNTRY = re.compile(r"\+?[1-9][0-9]{7,14}")
+
 
 class UnknownCharacter(ValueError):
     """A typed number has a character that no number has; `shown` names the first of them."""
@@ -71,17 +75,11 @@ def normalize(raw: object) -> str:
         ImproperlyConfigured: `ALLOWED_NUMBERS` cannot be used.
     """
     check_allowed_numbers()
-    try:
-        digits = strip_separators(_typed(raw))
-    except UnknownCharacter as error:
-        raise _refused(
-            _("A phone number does not contain “%(character)s”: type its digits only.")
-            % {"character": error.shown}
-        ) from None
+    digits = _digits(raw)
     candidates = list(_readings(digits))
     for number in candidates:
         if _is_allowed(number):
-            return phonenumbers.format_number(number, PhoneNumberFormat.E164).removeprefix("+")
+            return _wire_form(number)
     if candidates:
         raise _refused(_forbidden())
     if _ELEVEN_DIGITS.fullmatch(digits):
@@ -91,7 +89,29 @@ def normalize(raw: object) -> str:
                 "since 2018: ask for today's number."
             )
         )
-    raise _refused(_("This is not a phone number. Type it as 0912 345 678 or +84 912 345 678."))
+    raise _refused(_no_number())
+
+
+def recognize(raw: object) -> str:
+    """Return the wire's form of a number that may be on record, whether or not it may be sent to.
+
+    Takes all that `normalize` takes, in the same way; also what today's `ALLOWED_NUMBERS` or the
+    numbering plan refuses, for that may have been sent to before.
+
+    Raises:
+        InvalidMessage: under `to`: it is no number.
+    """
+    digits = _digits(raw)
+    number = _parse(digits)
+    if number is None and not digits.startswith(("+", "0")):
+        number = _parse(f"+{digits}")
+    if number is not None:
+        return _wire_form(number)
+    if _AT_HOME.fullmatch(digits):
+        return f"{HOME_COUNTRY_CODE}{digits[1:]}"
+    if _OF_ANY_COUNTRY.fullmatch(digits):
+        return digits.removeprefix("+")
+    raise _refused(_no_number())
 
 
 def check_allowed_numbers() -> None:
@@ -140,6 +160,14 @@ def significant(number: str) -> str:
     return number.removeprefix("84") if re.fullmatch(r"84[0-9]{9}", number) else number
 
 
+def spellings(number: str) -> Iterator[str]:
+    """Return the digits that all spellings of a number have in common, at home and abroad."""
+    yield significant(number)
+    shown = display(number)
+    if shown.startswith("+"):
+        yield "".join(filter(str.isdigit, shown.partition(" ")[2]))
+
+
 def display(number: str) -> str:
     """Return the wire's form as people write it: `0912 345 678`, or `+65 8123 4567` from abroad.
 
@@ -153,6 +181,16 @@ def display(number: str) -> str:
     at_home = parsed.country_code == HOME_COUNTRY_CODE
     style = PhoneNumberFormat.NATIONAL if at_home else PhoneNumberFormat.INTERNATIONAL
     return phonenumbers.format_number(parsed, style)
+
+
+def _digits(raw: object) -> str:
+    try:
+        return strip_separators(_typed(raw))
+    except UnknownCharacter as error:
+        raise _refused(
+            _("A phone number does not contain “%(character)s”: type its digits only.")
+            % {"character": error.shown}
+        ) from None
 
 
 def _typed(raw: object) -> str:
@@ -190,6 +228,10 @@ def _parse(digits: str) -> PhoneNumber | None:
     return number if phonenumbers.is_valid_number(number) else None
 
 
+def _wire_form(number: PhoneNumber) -> str:
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164).removeprefix("+")
+
+
 def _is_allowed(number: PhoneNumber) -> bool:
     region = phonenumbers.region_code_for_number(number)
     allowed = {NUMBER_TYPES[name] for name in settings.allowed_numbers.get(region or "", ())}
@@ -204,6 +246,10 @@ def _forbidden() -> str:
     if settings.allowed_numbers == {HOME_REGION: ["MOBILE"]}:
         return str(_("Only Vietnamese mobile numbers can be written to."))
     return str(_("Numbers of this country or of this type are not allowed on this site."))
+
+
+def _no_number() -> str:
+    return str(_("This is not a phone number. Type it as 0912 345 678 or +84 912 345 678."))
 
 
 def _refused(sentence: str | Promise) -> InvalidMessage:

@@ -26,10 +26,12 @@ from .campaigns import resume_campaign as resume_campaign
 from .campaigns import retry_campaign as retry_campaign
 from .campaigns import start_campaign as start_campaign
 from .client.opaque import Opaque
+from .disclosure import export_number as export_number
 from .dispatchers import dispatch
 from .drafts import Draft, prepare
 from .exceptions import InvalidMessage
 from .models import MessageLog, MessageTemplate, RouteRule
+from .privacy import erase_number as erase_number
 from .template_import import check_import as check_import
 from .template_import import import_templates as import_templates
 from .transactions import refuse_inside_atomic
@@ -255,7 +257,7 @@ def refresh_status(message: MessageLog) -> MessageLog:
     """
     first = _stored(message)
     if first.is_stripped:
-        raise InvalidMessage({"message": [_("It was stripped when its retention ended.")]})
+        raise InvalidMessage({"message": [_("It was stripped, by retention or on request.")]})
     if not first.provider_message_id:
         raise InvalidMessage({"message": [_("The provider gave this message no id to ask by.")]})
     backend = backend_for(first.account)
@@ -309,7 +311,7 @@ def resend_message(
             {
                 "message": [
                     _(
-                        "Its recipient and parameters were erased when its retention ended: "
+                        "Its recipient and parameters were erased, by retention or on request: "
                         "send a new message."
                     )
                 ]

@@ -22,7 +22,7 @@ and `created_at`.
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from django.db import connections, transaction
@@ -64,13 +64,34 @@ STRIPPED_OF_EVENT: dict[str, Any] = {
 }
 
 
-def strip(pks: Collection[int], which: Q) -> set[int]:
-    """Strip those of some messages that are so and that nobody else holds; return their keys."""
+CODES_OF_MESSAGE = ("channel", "error_code", "network")
+CODES_OF_EVENT = ("channel", "error_code")
+"""Columns that the provider fills, against its own table also with other text."""
+
+
+def strip(pks: Collection[int], which: Q, *, digits: str = "") -> set[int]:
+    """Strip those of some messages that are so and that nobody else holds; return their keys.
+
+    Args:
+        pks: the primary keys of the messages.
+        which: what must be so of them.
+        digits: what goes from the provider's codes as well, where it has put it there.
+    """
     database = MessageLog.database()
     with taken(pks, which) as held:
-        MessageEvent.objects.using(database).filter(message__in=held).update(**STRIPPED_OF_EVENT)
-        MessageLog.objects.using(database).filter(pk__in=held).update(**STRIPPED_OF_MESSAGE)
+        events = MessageEvent.objects.using(database).filter(message__in=held)
+        events.update(**STRIPPED_OF_EVENT, **_without(digits, CODES_OF_EVENT))
+        messages = MessageLog.objects.using(database).filter(pk__in=held)
+        messages.update(**STRIPPED_OF_MESSAGE, **_without(digits, CODES_OF_MESSAGE))
     return held
+
+
+def _without(digits: str, names: Sequence[str]) -> dict[str, Any]:
+    return {
+        name: Case(When(Q((f"{name}__contains", digits)), then=Value("")), default=F(name))
+        for name in names
+        if digits
+    }
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import IO, Any
 
@@ -232,6 +232,67 @@ def upkeep() -> int:
             except (InvalidMessage, SealBroken) as error:
                 logger.error("Campaign %s is cancelled: %s", campaign.public_id, error)
     return loaded
+
+
+# --- What the person behind a number asks for -----------------------------------------------------
+
+
+def rows_waiting(campaign: Campaign) -> Iterator[Opaque[SheetRow]]:
+    """Return the rows of an upload that are not loaded yet, as they came; they may hold secrets.
+
+    Raises:
+        SealBroken: today's keys do not open them.
+        ImproperlyConfigured: `ENCRYPTION_KEYS` cannot be used.
+    """
+    parts = CampaignPart.objects.using(Campaign.database()).filter(campaign=campaign)
+    for pk in list(parts.values_list("pk", flat=True)):
+        # Perhaps it was loaded meanwhile.
+        for part in parts.filter(pk=pk):
+            yield from shielded(lambda: list(map(Opaque, _opened(part))))  # noqa: B023
+
+
+def drop_rows(campaign: Campaign, is_meant: Callable[[SheetRow], bool]) -> int | None:
+    """Drop rows of an upload that are not loaded yet, and return how many.
+
+    Args:
+        campaign: which has parts, or is `loading`.
+        is_meant: says of a row whether it is to go.
+
+    Returns:
+        None: another process is just reading or loading them.
+
+    Raises:
+        SealBroken, ImproperlyConfigured: as `rows_waiting`.
+    """
+    waiting = _of(campaign).filter(status__in=[Campaign.Status.MATCHING, Campaign.Status.LOADING])
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=DatabaseNow())
+    held = {"lease_expires_at": DatabaseNow(after=LEASE)}
+    if not fresh(campaign).sheet_columns or not waiting.filter(free).update(**held):
+        return None
+    parts = CampaignPart.objects.using(Campaign.database()).filter(campaign=campaign)
+    dropped = 0
+    try:
+        for pk in list(parts.values_list("pk", flat=True)):
+            # Perhaps somebody has cancelled it meanwhile.
+            for part in parts.filter(pk=pk):
+                dropped += shielded(lambda: _drop(part, is_meant))  # noqa: B023
+            waiting.update(**held)
+    finally:
+        waiting.update(lease_expires_at=None)
+    return dropped
+
+
+def _drop(part: CampaignPart, is_meant: Callable[[SheetRow], bool]) -> int:
+    rows = _opened(part)
+    kept = [row for row in rows if not is_meant(row)]
+    if len(kept) < len(rows):
+        itself = CampaignPart.objects.using(Campaign.database()).filter(pk=part.pk)
+        itself.update(sealed_rows=seal(json.dumps(kept), purpose=PURPOSE))
+    return len(rows) - len(kept)
+
+
+def _opened(part: CampaignPart) -> list[SheetRow]:
+    return [SheetRow(*row) for row in json.loads(unseal(part.sealed_rows, purpose=PURPOSE))]
 
 
 # --- Before it is confirmed -----------------------------------------------------------------------

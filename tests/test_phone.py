@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_etelecom.exceptions import InvalidMessage
-from django_etelecom.phone import check_allowed_numbers, display, mask, normalize
+from django_etelecom.phone import (
+    check_allowed_numbers,
+    display,
+    mask,
+    normalize,
+    recognize,
+    spellings,
+)
 
 
 @pytest.fixture
@@ -216,3 +223,44 @@ def test_mask__shows_at_most_six_digits_of_a_subscribers_number(text):
 )
 def test_display__as_people_write_it(wire, shown):
     assert display(wire) == shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "wire"),
+    [
+        ("0912 345 678", "84912345678"),
+        ("841234567", "84841234567"),
+        ("0084 912345678", "84912345678"),
+        # Not allowed, or not of today's plan, and perhaps on record all the same.
+        ("024 3936 1234", "842439361234"),
+        ("+65 8123 4567", "6581234567"),
+        ("6581234567", "6581234567"),
+        ("0123 456 7890", "841234567890"),
+        ("841234567890", "841234567890"),
+        ("+999 12345678", "99912345678"),
+    ],
+)
+def test_recognize__takes_what_may_be_on_record(typed, wire):
+    assert recognize(typed) == wire
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "An", "12345", "0912 345 678 ext 5", "9" * 16, "0" * 10, None]
+)
+def test_recognize__refuses_what_is_no_number(typed):
+    with pytest.raises(InvalidMessage):
+        recognize(typed)
+
+
+def test_recognize__asks_no_settings(settings):
+    settings.ETELECOM = {"ALLOWED_NUMBERS": "none"}
+
+    assert recognize("0912345678") == "84912345678"
+
+
+@pytest.mark.parametrize(
+    ("number", "digits"),
+    [("84912345678", ["912345678"]), ("6581234567", ["6581234567", "81234567"])],
+)
+def test_spellings__have_these_digits_in_common(number, digits):
+    assert list(spellings(number)) == digits

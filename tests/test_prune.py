@@ -456,7 +456,7 @@ def test_strip__message_cannot_be_sent_again_or_asked_about(make, order_params):
     message = make(8, provider_message_id="ICOMNI1")
     prune()
 
-    with pytest.raises(InvalidMessage, match="were erased when its retention ended"):
+    with pytest.raises(InvalidMessage, match="were erased, by retention or on request"):
         resend_message(message, to=PHONE, params=order_params)
     with pytest.raises(InvalidMessage, match="was stripped"):
         refresh_status(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from .. import phone
@@ -26,7 +26,7 @@ class Cover:
     """Masks one phone number in every spelling, and leaves every other text as it is."""
 
     def __init__(self, number: str) -> None:
-        self._spellings = Secrets(_spellings(number))
+        self._spellings = Secrets(phone.spellings(number))
         self._mask = phone.mask(number)
 
     def text(self, text: str, *, may_be_cut: bool = False) -> str:
@@ -58,11 +58,3 @@ class Cover:
                 setattr(event, name, self.text(getattr(event, name)))
             for name in EVENTS_LONG_TEXTS:
                 setattr(event, name, self.text(getattr(event, name), may_be_cut=True))
-
-
-def _spellings(number: str) -> Iterator[str]:
-    """Return the digits that the number's spellings have in common, at home and abroad."""
-    yield phone.significant(number)
-    shown = phone.display(number)
-    if shown.startswith("+"):
-        yield "".join(filter(str.isdigit, shown.partition(" ")[2]))

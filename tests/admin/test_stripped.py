@@ -14,7 +14,7 @@ from tests.test_prune import restless, retention  # noqa: F401
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-STRIPPED = "were erased when its retention ended"
+STRIPPED = "were erased, by retention or on request"
 
 
 def strip(message):  # noqa: F811
@@ -54,7 +54,7 @@ def test_list__shows_and_finds_it(resender, stripped):  # noqa: F811
 def test_refresh__is_refused_in_a_sentence(resender, stripped, askable):  # noqa: F811
     response = resender.post(refresh_url(stripped))
 
-    assert said(response) == [("error", "It was stripped when its retention ended.")]
+    assert said(response) == [("error", "It was stripped, by retention or on request.")]
     assert askable.asked == []
 
 
