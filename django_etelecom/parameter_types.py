@@ -78,12 +78,11 @@ _DAYS = ("date", "day", "ngay")
 def drawn_up(told: ProviderParameter) -> tuple[Parameter, list[str]]:
     """Return a parameter that is new here, and sentences on what of it is not taken over."""
     meaning = _meaning(told)
-    pattern, notes = _pattern(told)
+    notes = []
     if meaning is None:
-        notes.insert(
-            0,
+        notes.append(
             _("%(name)s: the type “%(type)s” is not known; it becomes text.")
-            % {"name": told.name, "type": clean_text(told.type, QUOTED)},
+            % {"name": told.name, "type": clean_text(told.type, QUOTED)}
         )
     kinds, max_length = meaning or _NOTHING
     kind = kinds[0] if kinds else Kind.TEXT
@@ -91,10 +90,9 @@ def drawn_up(told: ProviderParameter) -> tuple[Parameter, list[str]]:
         kind = Kind.DATE
     if _names_a_one_time_password(told.name):
         kind, max_length = Kind.OTP, None
-    drawn = Parameter(
-        told.name, kind, max_length=max_length, pattern=pattern, secret=kind == Kind.OTP
-    )
-    return drawn, notes
+    drawn = Parameter(told.name, kind, max_length=max_length, secret=kind == Kind.OTP)
+    drawn, note = _with_pattern(drawn, told)
+    return drawn, notes + note
 
 
 def brought_up(ours: Parameter, told: ProviderParameter) -> tuple[Parameter, list[str]]:
@@ -104,16 +102,14 @@ def brought_up(ours: Parameter, told: ProviderParameter) -> tuple[Parameter, lis
     secret stays one.
     """
     kinds, max_length = _meaning(told) or _NOTHING
-    pattern, notes = _pattern(told)
-    new = dataclasses.replace(ours, pattern=pattern or ours.pattern)
     is_fixed = ours.is_secret and kinds != (Kind.OTP,)
-    if is_fixed or not kinds:
-        return new, notes
-    if ours.kind not in kinds:
-        new = dataclasses.replace(new, kind=kinds[0], max_length=max_length)
-    elif ours.max_length is None:
-        new = dataclasses.replace(new, max_length=max_length)
-    return new, notes
+    new = ours
+    if kinds and not is_fixed:
+        if ours.kind not in kinds:
+            new = dataclasses.replace(ours, kind=kinds[0], max_length=max_length)
+        elif ours.max_length is None:
+            new = dataclasses.replace(ours, max_length=max_length)
+    return _with_pattern(new, told)
 
 
 def _meaning(told: ProviderParameter) -> Meaning | None:
@@ -124,16 +120,18 @@ def _meaning(told: ProviderParameter) -> Meaning | None:
     return MEANINGS.get(word)
 
 
-def _pattern(told: ProviderParameter) -> tuple[str, list[str]]:
-    fault = fault_of_pattern(told.pattern)
+def _with_pattern(parameter: Parameter, told: ProviderParameter) -> tuple[Parameter, list[str]]:
+    """Return the parameter with the provider's pattern, or as it is and why."""
+    fault = fault_of_pattern(told.pattern, parameter.limit)
     if not fault:
-        return told.pattern, []
+        pattern = told.pattern or parameter.pattern
+        return dataclasses.replace(parameter, pattern=pattern), []
     note = _("%(name)s: the pattern %(pattern)s is not taken over. %(fault)s") % {
         "name": told.name,
         "pattern": clean_text(told.pattern, QUOTED),
         "fault": fault,
     }
-    return "", [note]
+    return parameter, [note]
 
 
 def _words(name: str) -> list[str]:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from .client.opaque import Opaque, shielded
 from .exceptions import InvalidMessage
 from .kinds import DEFAULT_MAX_LENGTH, FORMS, RULES, Kind, text_of, too_long
+from .patterns import fault_of_pattern
 from .redaction import MASK, clean_text
 
 __all__ = [
@@ -84,10 +85,20 @@ class Parameter:
             raise ValidationError(self._refusal(text, RULES[self.kind]), code="invalid")
         if len(written) > self.limit:
             raise too_long(len(written), self.limit)
-        if self.pattern and not _matches(self.pattern, written):
+        if self.pattern and not self._matches(written):
             rule = _("It must match the pattern %(pattern)s.") % {"pattern": self.pattern}
             raise ValidationError(self._refusal(written, rule), code="pattern")
         return written
+
+    def _matches(self, text: str) -> bool:
+        # A script may have stored what no form would have taken.
+        if fault := fault_of_pattern(self.pattern, self.limit):
+            raise _unusable_pattern(fault)
+        try:
+            return re.fullmatch(self.pattern, text) is not None
+        # Some versions of Python come to this by groups in what is repeated by `++`.
+        except SystemError:
+            raise _unusable_pattern(_("Python fails on it.")) from None
 
     def _refusal(self, text: str, rule: str | Promise) -> str:
         if self.is_secret:
@@ -245,13 +256,12 @@ def validate_name(name: str) -> None:
         )
 
 
-def _matches(pattern: str, text: str) -> bool:
-    try:
-        compiled = re.compile(pattern)
-    # What a hostile or careless pattern makes the compiler raise.
-    except (re.error, OverflowError, RecursionError, FutureWarning):
-        raise ValidationError(
-            _("The pattern of this parameter is not a regular expression: correct the template."),
-            code="pattern",
-        ) from None
-    return compiled.fullmatch(text) is not None
+def _unusable_pattern(fault: str | Promise) -> ValidationError:
+    return ValidationError(
+        _(
+            "The template's pattern for this parameter cannot be used: ask who looks after the "
+            "templates to mend it. %(fault)s"
+        ),
+        code="pattern",
+        params={"fault": fault},
+    )

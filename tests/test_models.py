@@ -16,6 +16,7 @@ from django_etelecom.models import (
     WaitTally,
 )
 from django_etelecom.models.routes import channel_names
+from django_etelecom.patterns import fault_of_cost
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +54,7 @@ def test_channel_names():
     assert channel_names(5) == "5"
 
 
-@pytest.mark.parametrize(("pattern", "fine"), [("[0-9]+", True), ("(", False)])
+@pytest.mark.parametrize(("pattern", "fine"), [("[0-9]+", True), ("(", False), ("[[a]", False)])
 def test_parameter__pattern_must_compile(otp_template, pattern, fine):
     parameter = otp_template.parameters.get()
     parameter.pattern = pattern
@@ -61,8 +62,46 @@ def test_parameter__pattern_must_compile(otp_template, pattern, fine):
     if fine:
         parameter.full_clean()
     else:
-        with pytest.raises(ValidationError, match="regular expression"):
+        with pytest.raises(ValidationError) as caught:
             parameter.full_clean()
+        [sentence] = caught.value.message_dict["pattern"]
+        assert sentence.startswith("This is not a regular expression: ")
+
+
+def test_parameter__pattern_that_could_run_for_ever_is_refused_with_what_to_write(order_template):
+    parameter = order_template.parameters.get(name="note")
+    parameter.pattern = "([a-z]+ ?)+"
+
+    with pytest.raises(ValidationError) as caught:
+        parameter.full_clean()
+
+    [sentence] = caught.value.message_dict["pattern"]
+    assert sentence == fault_of_cost("([a-z]+ ?)+", 200)
+    assert "[A-Z]+(?: [A-Z]+)* instead of ([A-Z]+ ?)+" in sentence
+
+
+def test_parameter__pattern_is_measured_by_its_own_longest_value(order_template):
+    parameter = order_template.parameters.get(name="note")
+    parameter.pattern = ".*,.*,.*,.*"
+    parameter.max_length = 30
+
+    parameter.full_clean()
+
+    parameter.max_length = None
+    with pytest.raises(ValidationError, match="too long on some values"):
+        parameter.full_clean()
+
+
+@pytest.mark.parametrize("faulty", [{"kind": "emoji"}, {"max_length": "many"}])
+def test_parameter__pattern_is_not_judged_by_what_is_faulty_itself(order_template, faulty):
+    parameter = order_template.parameters.get(name="note")
+    parameter.pattern = "(a+)+"
+    vars(parameter).update(faulty)
+
+    with pytest.raises(ValidationError) as caught:
+        parameter.full_clean()
+
+    assert list(caught.value.message_dict) == list(faulty)
 
 
 def test_template__with_history_cannot_be_deleted(otp_template):

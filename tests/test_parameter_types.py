@@ -5,7 +5,7 @@ import pytest
 from django_etelecom.client.templates import ProviderParameter
 from django_etelecom.models import TemplateParameter
 from django_etelecom.parameter_types import MEANINGS, brought_up, drawn_up
-from django_etelecom.patterns import LONGEST_PATTERN
+from django_etelecom.patterns import LONGEST_PATTERN, fault_of_cost
 from django_etelecom.schema import Kind, Parameter
 
 
@@ -73,7 +73,7 @@ def test_new__takes_the_pattern():
 @pytest.mark.parametrize(
     ("pattern", "shown"),
     [
-        ("(a+)+", "(a+)+ is not taken over. It might take too long on some values."),
+        ("(a+)+", f"(a+)+ is not taken over. {fault_of_cost('(a+)+', 200)}"),
         ("(\x00", "(\\u0000 is not taken over. It has characters that cannot be shown."),
         ("x" * 201, f"{'x' * 39}… is not taken over. It has more than 200 characters."),
     ],
@@ -85,6 +85,16 @@ def test_pattern__that_is_not_taken_over_is_told(pattern, shown):
     ):
         assert parameter.pattern == ""
         assert notes == [f"value: the pattern {shown}"]
+
+
+def test_pattern__is_measured_by_the_longest_value_that_the_parameter_will_have():
+    costly = ".*,.*,.*,.*"
+
+    name, _notes = drawn_up(told(type="name", pattern=costly))
+    text, notes = drawn_up(told(pattern=costly))
+
+    assert (name.max_length, name.pattern) == (30, costly)
+    assert (text.limit, text.pattern, len(notes)) == (200, "", 1)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ..patterns import fault_of_cost
 from ..redaction import clean_text
 from ..schema import Kind, Parameter, Schema, validate_name
 from .routes import RouteRule
@@ -155,7 +156,7 @@ def validate_pattern(pattern: str) -> None:
     """
     try:
         re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
         raise ValidationError(
             _("This is not a regular expression: %(error)s."), params={"error": str(error)}
         ) from error
@@ -212,3 +213,16 @@ class TemplateParameter(models.Model):
 
     def __str__(self) -> str:
         return clean_text(self.name, 100)
+
+    def clean(self) -> None:
+        """Refuse a pattern that could hold up whoever sends.
+
+        Raises:
+            ValidationError: keyed `pattern`.
+        """
+        super().clean()
+        # Where one of these is faulty itself, that is told alone.
+        if self.kind in Kind.values and isinstance(self.max_length, int | None):
+            shape = Parameter(self.name, Kind(self.kind), max_length=self.max_length)
+            if fault := fault_of_cost(self.pattern, shape.limit):
+                raise ValidationError({"pattern": fault})
