@@ -167,7 +167,7 @@ def load(alias, count, *, user):
     }
     templates(alias)
     insert = (
-        f"INSERT INTO etelecom_messagelog ({', '.join(MESSAGE)}) {DRAWN} "
+        f"INSERT INTO etelecom_messagelog ({', '.join(MESSAGE)}) {DRAWN} "  # noqa: S608  # names alone
         f"SELECT {', '.join(MESSAGE.values())} FROM told"
     )
     with connections[alias].cursor() as cursor:
@@ -185,7 +185,7 @@ def load(alias, count, *, user):
         cursor.execute(TALLIES.format_map(words))
         for table in (*TABLES, "etelecom_campaign"):
             cursor.execute(
-                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"
+                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"  # noqa: S608  # names alone
             )
         cursor.execute("SET session_replication_role = DEFAULT")
         yield "VACUUM ANALYZE"

@@ -90,14 +90,14 @@ def claim(message: MessageLog, account: Account) -> bool:
 
 
 NOT_PAUSED = (
-    f"NOT EXISTS (SELECT 1 FROM {AccountState._meta.db_table} "  # noqa: S608  # a table's name
+    f"NOT EXISTS (SELECT 1 FROM {AccountState._meta.db_table} "  # noqa: S608  # nosec B608  # a table's name
     "WHERE alias = %s AND paused_at IS NOT NULL)"
 )
 """As `~Exists(…)`, which takes longer to compile than to run."""
 
 
 RUNS = (
-    f"EXISTS (SELECT 1 FROM {Campaign._meta.db_table} "  # noqa: S608  # a table's name
+    f"EXISTS (SELECT 1 FROM {Campaign._meta.db_table} "  # noqa: S608  # nosec B608  # a table's name
     f"WHERE id = %s AND status = '{Campaign.Status.RUNNING}')"
 )
 
@@ -181,8 +181,8 @@ def due(
     if among is not None:
         rows = rows.filter(pk__in=among)
     if lane is not None:
-        rows = rows.filter(RawSQL(RUNS, [lane], BooleanField()))  # noqa: S611  # a constant
-    works = RawSQL(NOT_PAUSED, [account.alias], BooleanField())  # noqa: S611  # a constant
+        rows = rows.filter(RawSQL(RUNS, [lane], BooleanField()))  # noqa: S611  # nosec B611  # a constant
+    works = RawSQL(NOT_PAUSED, [account.alias], BooleanField())  # noqa: S611  # nosec B611  # a constant
     rows = rows.filter(
         works,
         campaign=lane,

@@ -233,7 +233,7 @@ def test_fold__all_at_once(make, settings, confirms, round_number):  # noqa: F81
     settings.ETELECOM = {**settings.ETELECOM, "CONFIRM_REPORTS": confirms}
     message = make(status="sending", provider_message_id="")
     names = [*SIX, "webhook: success on SMS", "webhook: fail on ZNS"]
-    random.Random(round_number).shuffle(names)
+    random.Random(round_number).shuffle(names)  # noqa: S311
     together = threading.Barrier(len(names))
     has_id = threading.Event()
     faults = []

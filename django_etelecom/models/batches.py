@@ -51,13 +51,13 @@ def update_each(
     if connection.vendor == "mysql":
         assigned = ", ".join(f"row_.{setting}" for setting in settings)
         statement = (
-            f"UPDATE {table} AS row_ JOIN {told} ON row_.id = told.id "  # noqa: S608  # names alone
+            f"UPDATE {table} AS row_ JOIN {told} ON row_.id = told.id "  # noqa: S608  # nosec B608  # names alone
             f"SET {assigned} WHERE {conditions}"
         )
         params = [*told_params, *setting_params, *where.values()]
     else:
         statement = (
-            f"UPDATE {table} AS row_ SET {', '.join(settings)} "  # noqa: S608  # names alone
+            f"UPDATE {table} AS row_ SET {', '.join(settings)} "  # noqa: S608  # nosec B608  # names alone
             f"FROM {told} WHERE row_.id = told.id AND {conditions}"
         )
         params = [*setting_params, *told_params, *where.values()]
@@ -102,7 +102,7 @@ def insert_each(
     told, told_params = _told(connection, model, rows)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {quote(model._meta.db_table)} ({', '.join([*own, *common])}) "  # noqa: S608  # names alone
+            f"INSERT INTO {quote(model._meta.db_table)} ({', '.join([*own, *common])}) "  # noqa: S608  # nosec B608  # names alone
             f"SELECT {', '.join([*own, *placeholder.values()])} FROM {told}",
             [*params, *told_params],
         )
@@ -138,4 +138,4 @@ def _told(
     )
     one = f"({', '.join(['%s'] * len(names))})"
     listed = f"(VALUES {', '.join([one] * len(rows))}) AS listed"
-    return f"(SELECT {columns} FROM {listed}) AS told", values  # noqa: S608  # names alone
+    return f"(SELECT {columns} FROM {listed}) AS told", values  # noqa: S608  # nosec B608  # names alone

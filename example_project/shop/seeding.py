@@ -53,7 +53,14 @@ TEMPLATES: list[dict[str, Any]] = [
         "category": Category.OTP,
         "route": "ZNS, call, SMS",
         "text": "{otp} là mã đăng nhập của bạn, có hiệu lực trong 5 phút. Đừng đưa mã cho ai.",
-        "parameters": [{"name": "otp", "kind": Kind.OTP, "secret": True, "example": "123456"}],
+        "parameters": [
+            {
+                "name": "otp",
+                "kind": Kind.OTP,
+                "secret": True,  # nosec B105  # a flag
+                "example": "123456",
+            }
+        ],
     },
     {
         "code": "promotion",

@@ -70,7 +70,7 @@ def simulated_provider(
     ) as simulator:
         account = {
             "USERNAME": "demo",
-            "PASSWORD": "demo",
+            "PASSWORD": "demo",  # nosec B105  # of the simulator
             "BASE_URL": simulator.base_url,
             "TIMEOUT": TIMEOUT_SECONDS,
         }

@@ -50,7 +50,7 @@ def post_all(transport, url, *, threads, posts):
 
 @pytest.mark.parametrize("is_tls", [False, True])
 def test_closing_server__sees_no_request_twice(make_transport, serve, tls, is_tls):
-    server = serve(closes_at_random(random.Random(4)), ssl_context=tls if is_tls else None)
+    server = serve(closes_at_random(random.Random(4)), ssl_context=tls if is_tls else None)  # noqa: S311
     transport = make_transport(timeout=20.0, connect_timeout=20.0)
 
     results = post_all(transport, server.url, threads=THREADS, posts=POSTS)

@@ -76,7 +76,7 @@ def test_command__prints_the_settings_and_every_magic_number():
     printed = run(use=use)
 
     namespace = {}
-    exec(printed[printed.index("ETELECOM = ") : printed.index("Send to one")], namespace)
+    exec(printed[printed.index("ETELECOM = ") : printed.index("Send to one")], namespace)  # noqa: S102  # our own
     assert namespace["ETELECOM"]["ACCOUNTS"]["default"]["BASE_URL"] == urls[0]
     for outcome in Outcome:
         assert f"0{outcome.phone_number[2:]}  {outcome.sentence}\n" in printed
@@ -160,7 +160,7 @@ def test_command__quiet_prints_the_url_alone():
 
 def test_command__host_that_is_not_the_loopback_is_refused():
     with pytest.raises(CommandError, match="is none of them"):
-        call_command("etelecom_simulator", "--host", "0.0.0.0")
+        call_command("etelecom_simulator", "--host", "0.0.0.0")  # noqa: S104  # refused
 
 
 def test_command__taken_port_is_told():

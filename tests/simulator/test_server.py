@@ -346,7 +346,7 @@ def test_host__localhost_is_the_loopback():
         assert simulator.base_url.startswith("http://127.0.0.1:")
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com", ""])
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com", ""])  # noqa: S104
 def test_host__elsewhere_is_refused(host):
     with pytest.raises(ValueError, match=re.escape(repr(host))):
         Simulator(host=host)

@@ -302,7 +302,7 @@ def test_webhook_url__without_a_port_is_that_of_http():
     assert webhooks._target("http://127.0.0.1/hook").port == 80
 
 
-@pytest.mark.parametrize("host", ["example.com", "192.0.2.1", "0.0.0.0", "[::1]"])
+@pytest.mark.parametrize("host", ["example.com", "192.0.2.1", "0.0.0.0", "[::1]"])  # noqa: S104
 def test_webhook_url__elsewhere_is_refused_without_its_secret(host):
     with pytest.raises(ValueError, match="is none of them") as caught:
         Simulator(webhook_url=f"http://{host}:8000/webhooks/s3cret/")
