@@ -31,15 +31,17 @@ _SEPARATORS = re.compile(r"[\s.,]+")
 
 
 class BoundedUploadHandler(FileUploadHandler):
-    """Lets no file past it that is larger than a sheet may be, however large it comes.
+    """Lets no more past it than a sheet may have, in one file or in many.
 
     The rest of it is read from the network and thrown away, so that the page can say so.
     """
 
     is_too_large = False
+    _received = 0
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        if start + len(raw_data) > MAX_BYTES:
+        self._received += len(raw_data)
+        if self._received > MAX_BYTES:
             self.is_too_large = True
             raise SkipFile
         return raw_data

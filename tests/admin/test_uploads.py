@@ -223,6 +223,23 @@ def test_upload__too_large_is_thrown_away_on_its_way(upload, monkeypatch, settin
     assert not Campaign.objects.exists()
 
 
+def test_upload__many_files_are_bounded_as_one(sender, order_template, monkeypatch):
+    monkeypatch.setattr(upload_forms, "MAX_BYTES", 100)
+
+    response = sender.post(
+        UPLOAD,
+        {
+            "template": "order_confirmation",
+            "other": [SimpleUploadedFile(f"{n}.csv", b"x" * 60) for n in range(2)],
+            "file": SimpleUploadedFile("last.csv", b"to\n0912345678"),
+        },
+    )
+
+    assert faults(response) == {
+        "file": ["The file is larger than 100\xa0bytes. Split it into several."]
+    }
+
+
 def test_upload__form_that_lacks_all(sender, order_template):
     assert faults(sender.post(UPLOAD, {})).keys() == {"template", "file"}
 
