@@ -73,7 +73,9 @@ def queue_campaign(
     source = Opaque(rows)
     del rows  # An error reporter that reads this frame finds no secret in it.
     campaign, mold = draw_up(template, name=name, route=route, sent_by=sent_by, send_at=send_at)
-    numbered = (Row(number, Opaque(row)) for number, row in enumerate(source.reveal(), 1))
+    # Wrapped as they are read: where the next one fails, the frame still has the last.
+    wrapped: Iterable[Opaque[object]] = map(Opaque, source.reveal())
+    numbered = (Row(number, row) for number, row in enumerate(wrapped, 1))
     if _loaded(campaign, numbered, mold):
         _start(campaign, Campaign.Status.LOADING)
     return fresh(campaign)

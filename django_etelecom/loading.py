@@ -23,7 +23,7 @@ from .models import Campaign, CampaignRow, MessageLog
 from .models.batches import insert_each
 from .models.clock import DatabaseNow
 from .queued import seal_secrets
-from .redaction import clean_text
+from .redaction import MASK, clean_text
 from .sealing import seal, unseal
 from .segments import segments
 
@@ -123,8 +123,10 @@ class Loader:
             chunk.flagged.append(self._flagged(row, faults))
             return
         if "3" in self._mold.channels:
-            text = wire.render(self._mold.template.text, masked=False)
-            chunk.sms_parts += segments(text).messages
+            # Bound to no name, for it holds the secrets.
+            chunk.sms_parts += segments(
+                wire.render(self._mold.template.text, masked=False)
+            ).messages
         public_id = uuid.uuid4()
         chunk.messages.append(
             {
@@ -167,8 +169,22 @@ class Loader:
             number=row.number,
             faults=faults,
             is_queued=is_queued,
-            sealed_values="" if is_queued else shielded(lambda: _sealed(row.values)),
+            sealed_values="" if is_queued else shielded(lambda: self._sealed(row.values)),
         )
+
+    def _sealed(self, values: Opaque[object]) -> str:
+        """Seal what is to be mended; what is secret is masked, and given again by who mends it."""
+        given = values.reveal()
+        if not isinstance(given, Mapping):
+            return ""
+        secret = self._mold.template.schema.secret_names
+        kept = {
+            clean_text(name, LONGEST_VALUE): MASK
+            if name in secret and value
+            else clean_text(value, LONGEST_VALUE)
+            for name, value in given.items()
+        }
+        return seal(json.dumps(kept), purpose=PURPOSE)
 
     def _common(self) -> dict[str, Any]:
         campaign, mold = self._campaign, self._mold
@@ -205,19 +221,8 @@ class Loader:
         return bool(is_loading)
 
 
-def _sealed(values: Opaque[object]) -> str:
-    given = values.reveal()
-    if not isinstance(given, Mapping):
-        return ""
-    kept = {
-        clean_text(name, LONGEST_VALUE): clean_text(value, LONGEST_VALUE)
-        for name, value in given.items()
-    }
-    return seal(json.dumps(kept), purpose=PURPOSE)
-
-
 def values_of(row: CampaignRow) -> dict[str, str]:
-    """Return what a faulty row held, as text; it may hold secrets.
+    """Return what a faulty row held, as text, secrets masked.
 
     Raises:
         SealBroken: today's keys do not open it.

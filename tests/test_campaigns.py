@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import traceback
 import weakref
 from collections import Counter
 from datetime import timedelta
@@ -821,7 +822,7 @@ def test_secret__rests_nowhere_in_the_clear(askable, otp_template, caplog):
     assert "483920" not in dump()
     assert "593847" not in dump()
     faulty = campaign.rows.get()
-    assert values_of(faulty) == {"to": "12", "otp": "593847"}
+    assert values_of(faulty) == {"to": "12", "otp": "•••"}
     work()
     assert askable.sent[0].wire.reveal() == {"otp": "483920"}
     assert MessageLog.objects.get().sealed_params == ""
@@ -851,6 +852,39 @@ def test_secret__is_in_no_frame_of_what_loading_raises(askable, otp_template, mo
         seen.append(repr(frame.tb_frame.f_locals))
         frame = frame.tb_next
     assert "483920" not in "".join(seen)
+
+
+def test_secret__of_a_faulty_row_that_lacks_it_stays_blank(askable, otp_template):
+    campaign = queue_campaign(otp_template, [{"to": number(1), "otp": ""}])
+
+    assert values_of(campaign.rows.get())["otp"] == ""
+
+
+def test_secret__is_in_no_frame_of_rows_that_cannot_be_read(askable, otp_template):
+    def rows():
+        yield {"to": number(1), "otp": "".join(["483", "920"])}
+        raise OperationalError("gone")
+
+    with pytest.raises(OperationalError) as caught:
+        queue_campaign(otp_template, rows())
+
+    assert "483920" not in frames_of(caught.value)
+
+
+def test_secret__is_in_no_frame_of_what_cannot_be_sealed(askable, otp_template, monkeypatch):
+    def fails(*args):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(loading, "seal_secrets", fails)
+
+    with pytest.raises(OperationalError) as caught:
+        queue_campaign(otp_template, iter([{"to": number(1), "otp": "483920"}]))
+
+    assert "483920" not in frames_of(caught.value)
+
+
+def frames_of(error):
+    return repr([frame.f_locals for frame, _line in traceback.walk_tb(error.__traceback__)][1:])
 
 
 # --- Many ---------------------------------------------------------------------------------------
