@@ -15,6 +15,18 @@ _BACKENDS = {
 _SECONDS = ("CONNECT_TIMEOUT", "TIMEOUT")
 
 
+class Credential(str):
+    """Text whose repr does not show it: Django's debug page prints all settings.
+
+    It masks a PASSWORD by its name, and would show a USERNAME.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'•••'"
+
+
 def account(env_var: str = "ETELECOM_URL", *, default: str | None = None) -> dict[str, Any]:
     """Read an entry for `ETELECOM["ACCOUNTS"]` from the environment variable `env_var`.
 
@@ -53,8 +65,8 @@ def _entry(url: str) -> dict[str, Any] | str:
         scheme = "http" if parts.scheme.endswith("http") else "https"
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         entry |= {
-            "USERNAME": unquote(parts.username),
-            "PASSWORD": unquote(parts.password),
+            "USERNAME": Credential(unquote(parts.username)),
+            "PASSWORD": Credential(unquote(parts.password)),
             "BASE_URL": f"{scheme}://{host}{f':{port}' if port else ''}{parts.path}",
         }
     for name, value in parse_qsl(parts.query, keep_blank_values=True):

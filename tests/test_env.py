@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.views.debug import ExceptionReporter
 
 from django_etelecom import env
 
@@ -62,6 +63,26 @@ def test_account__default_and_other_variable(monkeypatch):
     assert "locmem" in env.account(default="locmem://")["BACKEND"]
     with pytest.raises(ImproperlyConfigured, match="ETELECOM_URL"):
         env.account()
+
+
+def test_account__credentials_are_shown_by_no_repr(url):
+    url("etelecom://canary-user:canary-password@host")
+
+    account = env.account()
+
+    assert "canary" not in repr(account)
+    assert account["USERNAME"] == "canary-user"
+    assert account["PASSWORD"] == "canary-password"
+
+
+def test_account__user_name_is_on_no_debug_page(url, settings, rf):
+    url("etelecom://canary-user:canary-password@host")
+    settings.ETELECOM = {"ACCOUNTS": {"default": env.account()}}
+
+    page = ExceptionReporter(rf.get("/"), ValueError, ValueError(), None)
+
+    assert "USERNAME" in page.get_traceback_html()
+    assert "canary-user" not in page.get_traceback_html() + page.get_traceback_text()
 
 
 @pytest.mark.parametrize(
