@@ -1,6 +1,7 @@
 """Sealing and digests: what opens what, and under which key."""
 
 import time
+import traceback
 from base64 import urlsafe_b64encode
 
 import hypothesis
@@ -35,6 +36,16 @@ def test_seal__hides_the_text_and_differs_each_time():
 
     assert len(tokens) == 2
     assert not any("483920" in token for token in tokens)
+
+
+def test_seal__key_that_cannot_be_used_shows_the_text_in_no_frame(settings):
+    settings.ETELECOM = {"ENCRYPTION_KEYS": ["no key"]}
+
+    with pytest.raises(ImproperlyConfigured) as caught:
+        seal("".join(["483", "920"]), purpose="params")
+
+    theirs = [frame.f_locals for frame, _line in traceback.walk_tb(caught.value.__traceback__)]
+    assert "483920" not in repr(theirs[1:])
 
 
 def test_unseal__other_purpose_is_broken():

@@ -12,6 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ..client.opaque import Opaque
 from ..exceptions import InvalidMessage
 from ..models import MessageTemplate, RouteRule
 from ..models.routes import channel_names
@@ -96,14 +97,17 @@ class MessageForm(forms.Form):
     def __init__(
         self,
         plan: TemplatePlan,
-        data: Mapping[str, Any] | None = None,
+        data: Opaque[Mapping[str, Any]] | None = None,
         *,
         initial: Mapping[str, str] | None = None,
         kept: Kept = NOTHING,
     ) -> None:
         self.plan = plan
         self.kept = kept
-        super().__init__(data, initial={**(initial or {}), **dict.fromkeys(self._secret, "")})
+        super().__init__(
+            None if data is None else data.reveal(),
+            initial={**(initial or {}), **dict.fromkeys(self._secret, "")},
+        )
         self._left_out = _fields(plan)
         self.names = tuple(self._left_out)
         for name in self.names:

@@ -16,7 +16,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import path, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -30,7 +30,7 @@ from ..models import MessageLog, MessageTemplate
 from ..models.messages import Status
 from ..models.routes import channel_names
 from ..models.templates import TemplatePlan
-from ..redaction import clean_text
+from ..redaction import MASK, clean_text
 from ..sealing import SealBroken, key_digest
 from ..services import MessageCheck, check_message, resend_message, send_message
 from ..transactions import non_atomic
@@ -114,17 +114,19 @@ class SendMessageView(View):
             return self._form_page(code)
         form = self._form(plan)
         if not form.fields:
-            return self._check(code)
+            return self._check(code, Opaque(request.POST))
         if self._repeat.cover is None and "to" in form.fields:
             record_sight(request, recorded(SAW_NUMBER), self._repeat.first)
         return self._form_page(code, form)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        step = request.POST.get("step")
+        posted = taken_from(request)
+        step = posted.reveal().get("step")
         if step not in ("confirm", "change"):
-            return self._check(request.GET.get("template", ""))
+            return self._check(request.GET.get("template", ""), posted)
         try:
-            checked = CheckedMessage.opened_by(request.user, request.POST.get("message", ""))
+            sealed = posted.reveal().get("message", "")
+            checked = CheckedMessage.opened_by(request.user, sealed)
         except SealBroken:
             return self._form_page(
                 request.GET.get("template", ""),
@@ -136,7 +138,11 @@ class SendMessageView(View):
         return self._confirm(checked) if step == "confirm" else self._change(checked)
 
     def _form(
-        self, plan: TemplatePlan, data: Any = None, *, initial: dict[str, str] | None = None
+        self,
+        plan: TemplatePlan,
+        data: Opaque[Any] | None = None,
+        *,
+        initial: dict[str, str] | None = None,
     ) -> MessageForm:
         """Return the form, in which a message that is sent again has been filled in."""
         if self._repeat is None:
@@ -149,11 +155,11 @@ class SendMessageView(View):
             kept=self._repeat.kept(plan, ask_also=filter(typed.get, typed)),
         )
 
-    def _check(self, code: str) -> HttpResponse:
+    def _check(self, code: str, posted: Opaque[QueryDict]) -> HttpResponse:
         plan = _plan(code)
         if plan is None:
             return self._choice_page(TemplateChoiceForm({"template": code}))
-        form = self._form(plan, self.request.POST)
+        form = self._form(plan, posted)
         if not form.is_valid():
             return self._form_page(code, form)
         checked = CheckedMessage(
@@ -206,24 +212,21 @@ class SendMessageView(View):
             notice = _("Nothing was sent: %(error)s") % {"error": error}
         except ImproperlyConfigured as error:
             notice = _("Nothing was sent.") + " " + unusable_settings(error)
-        form = self._form(plan, checked.refill) if plan else None
+        form = self._form(plan, Opaque(checked.refill)) if plan else None
         return self._form_page(checked.template, form, notice=notice)
 
     def _send(self, checked: CheckedMessage) -> MessageLog:
-        arguments: dict[str, Any] = {
-            **message_arguments(checked.typed.reveal()),
-            "idempotency_key": checked.nonce,
-            "sent_by": self.request.user,
-        }
+        typed = Opaque(message_arguments(checked.typed.reveal()))
+        once: dict[str, Any] = {"idempotency_key": checked.nonce, "sent_by": self.request.user}
         if not checked.resend_of:
-            return send_message(checked.template, **arguments)
+            return send_message(checked.template, **typed.reveal(), **once)
         if not may_resend(self.request, self.model_admin):
             raise PermissionDenied
         rows = MessageLog.objects.using(MessageLog.database())
         first = rows.filter(public_id=checked.resend_of).first()
         if first is None:
             raise InvalidMessage({"message": [_("The first message does not exist any more.")]})
-        return resend_message(first, **arguments)
+        return resend_message(first, **typed.reveal(), **once)
 
     def _sent(self, message: MessageLog, checked: CheckedMessage) -> HttpResponse:
         _tell(self.request, message, self._shown_number(message.recipient, checked.taken_over))
@@ -309,6 +312,18 @@ class SendMessageView(View):
             query |= {"resend_of": str(self._repeat.first.public_id), "way": self._repeat.way}
         context["query"] = urlencode({name: value for name, value in query.items() if value})
         return send_page(self.model_admin, self.request, name, title, **context)
+
+
+def taken_from(request: HttpRequest) -> Opaque[QueryDict]:
+    """Return what was posted, and leave nothing but its names in the request.
+
+    An error reporter, and Django's debug page, add the form to whatever fails later.
+    """
+    posted: Opaque[QueryDict] = Opaque(request.POST)
+    left = QueryDict(mutable=True)
+    left.update(dict.fromkeys(posted.reveal(), MASK))
+    request.POST = left  # type: ignore[assignment]  # the stubs know it as immutable
+    return posted
 
 
 def _shown(plan: TemplatePlan, check: MessageCheck) -> str:

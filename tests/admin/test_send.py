@@ -1,6 +1,7 @@
 """The pages of `messagelog/send/`: choose a template, fill in its form, check, confirm."""
 
 import time
+import traceback
 from unittest import mock
 
 import pytest
@@ -308,7 +309,7 @@ def test_check__missing_account_is_told(sender, order_template):
 def test_check__characters_that_cannot_be_sent(order_template, field, value):
     plan = MessageTemplate.objects.plan(Q(pk=order_template.pk))
 
-    form = MessageForm(plan, {**ORDER, field: value})
+    form = MessageForm(plan, Opaque({**ORDER, field: value}))
 
     assert list(form.errors) == [field]
 
@@ -394,6 +395,45 @@ def test_secret__is_not_refilled_after_a_refused_confirmation(
     MessageTemplate.objects.update(is_active=False)
 
     assert OTP not in page(confirm(sender, token, "login_otp"))
+
+
+@pytest.mark.parametrize("step", ["check", "confirm"])
+def test_secret__is_taken_from_the_request(sender, otp_template, etelecom_outbox, step):
+    fields = {"to": PHONE, "params.otp": OTP}
+    token = check(sender, "login_otp", fields)
+
+    response = sender.post(send_url("login_otp"), {"step": step, "message": token, **fields})
+
+    assert dict(response.wsgi_request.POST.items()) == {
+        **dict.fromkeys(("step", "message", "to", "params.otp"), "•••")
+    }
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "django_etelecom.admin.forms._routes",
+        "django_etelecom.admin.forms.check_message",
+        "django_etelecom.admin.send.send_message",
+        "django_etelecom.sealing._fernet",
+    ],
+)
+def test_secret__is_in_no_frame_of_what_fails(sender, otp_template, etelecom_outbox, broken):
+    fields = {"to": PHONE, "params.otp": OTP}
+    token = check(sender, "login_otp", fields)
+
+    with mock.patch(broken, side_effect=OSError), pytest.raises(OSError) as caught:  # noqa: PT011
+        if broken.endswith("send_message"):
+            confirm(sender, token, "login_otp")
+        sender.post(send_url("login_otp"), fields)
+
+    ours = [
+        frame.f_locals
+        for frame, _line in traceback.walk_tb(caught.value.__traceback__)
+        if frame.f_globals["__name__"].startswith("django_etelecom")
+    ]
+    assert ours
+    assert OTP not in repr(ours)
 
 
 def test_secret__is_hidden_from_error_reports(sender, otp_template):
