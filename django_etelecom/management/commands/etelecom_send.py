@@ -62,10 +62,11 @@ class Command(BaseCommand):
 
     def _params(self, pairs: list[str]) -> dict[str, str]:
         params = {}
-        for pair in pairs:
+        for position, pair in enumerate(pairs, start=1):
             name, separator, value = pair.partition("=")
             if not separator:
-                raise CommandError(f"'{pair}' is not of the form NAME=VALUE.")
+                # Not quoted: it may be a secret whose name was forgotten.
+                raise CommandError(f"Parameter {position} is not of the form NAME=VALUE.")
             params[name] = value or self._asked(name)
         return params
 
