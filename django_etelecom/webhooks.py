@@ -4,9 +4,12 @@ The token in it is all that tells the provider from anybody else, so it is compa
 and nothing here, nor Django's own log of requests, writes it down.
 """
 
+import contextvars
 import json
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
+from typing import TypeVar
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -18,10 +21,15 @@ from .client.status import MalformedReport, decipher_reports
 from .conf import settings
 from .transactions import non_atomic
 
+T = TypeVar("T")
+
 logger = logging.getLogger("django_etelecom")
 
 MAX_BODY = 16 * 1024
 """Bytes."""
+
+SENTRYS = ("isolation_scope", "current_scope")
+"""The names of the variables by which `sentry-sdk` knows a request."""
 
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -33,14 +41,27 @@ FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 def webhook(request: HttpRequest, token: str) -> HttpResponse:
     """Take one delivery report or a list of them; answer 200 once they are in the database."""
     try:
-        response = _answer(request, token)
+        response = _unobserved(lambda: _answer(request, token))
     # Whatever it is, Django's own report of it would show the URL.
-    except Exception as error:
-        logger.error("A delivery report could not be kept.", exc_info=_without_own_frames(error))
+    except Exception as error:  # noqa: BLE001
+        failed = _without_own_frames(error)
+        _unobserved(lambda: logger.error("A delivery report could not be kept.", exc_info=failed))
         response = _told(HTTPStatus.SERVICE_UNAVAILABLE, "try again later")
     # Django logs the path of what was refused, unless it takes it for logged.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
+
+
+def _unobserved(work: Callable[[], T]) -> T:
+    """Do work of which an error reporter does not know that it is this request's.
+
+    Sentry would add the URL, and with it the token, to whatever is logged meanwhile.
+    """
+    context = contextvars.copy_context()
+    for variable in context:
+        if variable.name in SENTRYS:
+            context.run(variable.set, None)
+    return context.run(work)
 
 
 def _without_own_frames(error: Exception) -> Exception:

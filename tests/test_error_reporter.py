@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 CANARIES = ["canary-username", "canary-password", "937415"]
 PHONE = "0912345678"
+REPORT = {"IdOmniMess": "I1", "Status": "SUCCESS"}
 
 
 @pytest.fixture
@@ -160,3 +161,23 @@ def test_reporter__sees_neither_token_nor_password_of_a_report(
 
     assert "disk full" in reported()
     assert not [canary for canary in [token, *CANARIES] if canary in reported()]
+
+
+def test_reporter__does_not_know_whose_request_a_report_is(live, reported, monkeypatch, settings):
+    def keep(report):
+        logging.getLogger("tests").error("a receiver failed")
+        raise DatabaseError("disk full")
+
+    token = "long-enough-token"
+    settings.ETELECOM = {**settings.ETELECOM, "WEBHOOK_TOKENS": [token]}
+    monkeypatch.setattr(reports, "keep", keep)
+    request = RequestFactory().post("/", REPORT, content_type="application/json")
+
+    with sentry_sdk.isolation_scope() as scope:
+        scope.set_tag("url", "canary-url")
+        webhooks.webhook(request, token)
+        assert sentry_sdk.get_isolation_scope() is scope
+
+    assert "a receiver failed" in reported()
+    assert "disk full" in reported()
+    assert "canary-url" not in reported()
