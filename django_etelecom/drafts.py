@@ -232,7 +232,7 @@ def _plan(template: object) -> TemplatePlan:
     # MariaDB finds `abc` for `ABC`.
     if plan is None or (isinstance(template, str) and plan.code != code):
         sentence = _("There is no template with the code “%(code)s”.")
-        raise _fault("template", sentence % {"code": clean_text(code, QUOTED)})
+        raise _fault("template", sentence % {"code": _quoted(code)})
     if not plan.is_active:
         raise _fault("template", _("The template “%(code)s” is not active.") % {"code": plan.code})
     return plan
@@ -262,8 +262,13 @@ def _route(route: object, plan: TemplatePlan | None) -> tuple[str, tuple[str, ..
         raise _fault("route", _("Give the name of a route or a RouteRule."))
     if rule is None or rule.name != name or not _is_storable(name, 100):
         sentence = _("There is no route with the name “%(name)s”.")
-        raise _fault("route", sentence % {"name": clean_text(name, QUOTED)})
+        raise _fault("route", sentence % {"name": _quoted(name)})
     return name, _channels(rule.channels)
+
+
+def _quoted(name: str) -> str:
+    # What was given in the place of a name may be the recipient.
+    return phone.mask_numbers(clean_text(name, QUOTED))
 
 
 def _channels(channels: Any) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from .client.opaque import Opaque, shielded
 from .exceptions import InvalidMessage
 from .kinds import DEFAULT_MAX_LENGTH, FORMS, RULES, Kind, text_of, too_long
 from .patterns import fault_of_pattern
+from .phone import mask, mask_numbers
 from .redaction import MASK, clean_text
 
 __all__ = [
@@ -103,10 +104,9 @@ class Parameter:
     def _refusal(self, text: str, rule: str | Promise) -> str:
         if self.is_secret:
             return str(rule)
-        return _("“%(value)s” is not taken. %(rule)s") % {
-            "value": clean_text(text, QUOTED),
-            "rule": rule,
-        }
+        # The sentence goes into a site's log with the error.
+        quoted = mask(text) if self.kind == Kind.PHONE else mask_numbers(clean_text(text, QUOTED))
+        return _("“%(value)s” is not taken. %(rule)s") % {"value": quoted, "rule": rule}
 
 
 class Wire:
@@ -217,7 +217,8 @@ class Schema:
             elif name not in self.names:
                 unknown += 1
                 if unknown <= MAX_UNKNOWN_NAMES:
-                    faults[f"params.{clean_text(name, QUOTED)}"] = [self._unknown_name()]
+                    shown = mask_numbers(clean_text(name, QUOTED))
+                    faults[f"params.{shown}"] = [self._unknown_name()]
         if unknown > MAX_UNKNOWN_NAMES:
             faults.setdefault("params", []).append(
                 _("%(count)d names are not parameters of this template.") % {"count": unknown}

@@ -11,6 +11,7 @@ from django_etelecom.phone import (
     check_allowed_numbers,
     display,
     mask,
+    mask_numbers,
     normalize,
     recognize,
     spellings,
@@ -198,6 +199,61 @@ def test_check_allowed_numbers__wrong_setting_is_told(numbers, named, allowing):
 )
 def test_mask__hides_the_middle(number, masked):
     assert mask(number) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("to 0912345678.", "to 091•••678."),
+        ("0912 345 678", "091•••678"),
+        ("0912.345.678, 0987-654-321 5", "091•••678, 098•••321 5"),
+        ("02838123456", "028•••456"),
+        ("84912345678", "84912•••678"),
+        ("84 912 345 678", "84912•••678"),
+        ("+84\u00a0912 345 678", "84912•••678"),
+        ("(+84) 912.345.678", "(84912•••678"),
+        ("+84 (0)912-345-678", "840•••678"),
+        ("0084912345678", "008•••678"),
+        ("0841234567", "084•••567"),
+        ("+6581234567", "658•••567"),
+        ("to=%2B84912345678&n=1", "to=84912•••678&n=1"),
+        ("to=%2b6581234567", "to=658•••567"),
+        ("to=0912%20345%20678&n=1", "to=091•••678&n=1"),
+        ("to%3D0912345678", "to%3D091•••678"),
+        ("%280912%29345678", "%28091•••678"),
+        ('"\\n0912345678\\n"', '"\\n091•••678\\n"'),
+        ("order_0912345678.csv", "order_091•••678.csv"),
+    ],
+)
+def test_mask_numbers__of_any_form_in_a_text(text, masked):
+    assert mask_numbers(text) == masked
+    assert mask_numbers(masked) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5f0c1a2b-1111-4222-8333-0912345678ab",
+        "a0912345678",
+        "20912345678",
+        "09123456789012",
+        "1.0912345678 1,0912345678",
+        "2026-11-26 08:11:12,123 and 08-11-2026 12:30",
+        "1712345678.123",
+        "UTC+7 2026-11-26 10",
+        "912345678",
+        "DH-1024 of 150000 VND",
+        "",
+    ],
+)
+def test_mask_numbers__what_is_no_number_stays(text):
+    assert mask_numbers(text) == text
+
+
+@hypothesis.settings(deadline=None)
+@given(st.text(), st.sampled_from(["0912345678", "84912345678", "+84 912 345 678"]))
+def test_mask_numbers__whatever_is_around(text, number):
+    assert number not in mask_numbers(f"{text}: {number}, {text}")
 
 
 @hypothesis.settings(deadline=None)

@@ -363,6 +363,26 @@ def test_clean__pattern_refuses_and_is_shown():
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "quoted"),
+    [
+        ("phone", "0912 345 678", "091•••678"),
+        ("phone", "0912x345678", "091•••678"),
+        ("phone", "x", "•••"),
+        ("text", "call 0912 345 678", "call 091•••678"),
+    ],
+)
+def test_clean__refusal_quotes_no_phone_number(kind, value, quoted):
+    assert refusal(kind, value, pattern="x-").startswith(f"“{quoted}” is not taken. ")
+
+
+def test_bind__name_that_is_a_phone_number_is_masked():
+    with pytest.raises(InvalidMessage) as caught:
+        Schema([]).bind({"0912345678": "x"})
+
+    assert list(caught.value.message_dict) == ["params.091•••678"]
+
+
 def test_clean__pattern_of_a_secret_quotes_nothing():
     assert refusal("text", "hunter2", pattern=r"\d+", secret=True) == (
         "It must match the pattern \\d+."

@@ -817,6 +817,24 @@ def test_send__template_of_a_key_that_is_no_number_raises(scripted):
     assert caught.value.message_dict == {"template": ["There is no template with the code “abc”."]}
 
 
+@pytest.mark.django_db
+def test_send__number_in_the_place_of_a_name_is_not_quoted_whole(scripted, otp_template):
+    with pytest.raises(InvalidMessage) as of_template:
+        send_message("0912345678", "login_otp")
+    with pytest.raises(InvalidMessage) as of_route:
+        send_message("login_otp", PHONE, {"otp": "1"}, route="0912345678")
+
+    assert "“091•••678”" in of_template.value.message_dict["template"][0]
+    assert "“091•••678”" in of_route.value.message_dict["route"][0]
+
+
+@committing
+def test_send__outgoing_message_shows_no_number_in_its_repr(scripted, otp_template):
+    send_message(otp_template, PHONE, {"otp": "1"})
+
+    assert "912345678" not in repr(scripted.sent[0])
+
+
 @committing
 def test_send__mask_of_a_secret_is_not_sent_for_it(scripted, otp_template):
     with pytest.raises(InvalidMessage) as caught:

@@ -22,8 +22,8 @@ class Outgoing:
 
     public_id: uuid.UUID
     template_code: str
-    recipient: str
-    """Wire form: country code and number, digits only."""
+    recipient: str = dataclasses.field(repr=False)
+    """Wire form: country code and number, digits only. No repr shows it."""
     channels: tuple[str, ...]
     wire: Wire
 

@@ -332,7 +332,7 @@ def test_hidden_number__in_a_parameter_that_is_at_fault(resender, with_hotline, 
     response = resender.get(again(with_hotline, "as-it-is"))
 
     [sentence] = faults(response)["params.hotline"]
-    assert "0••• is not taken" in sentence.replace("“", "").replace("”", "")
+    assert "091•••678 is not taken" in sentence.replace("“", "").replace("”", "")
     assert unseen(response)
 
 
