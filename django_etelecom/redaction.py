@@ -323,12 +323,17 @@ def _needles(secrets: Iterable[str] | Secrets) -> Sequence[_Needle]:
             spellings.add(secret.encode("utf-8", "surrogatepass").hex())
         needles += [_Needle(_lowered(spelling), alone, is_base64=False) for spelling in spellings]
         if not alone:
-            needles += [_Needle(spelling, alone, is_base64=True) for spelling in _base64(secret)]
+            needles += [
+                _Needle(spelling, alone, is_base64=True) for spelling in base64_spellings(secret)
+            ]
     return needles
 
 
-def _base64(secret: str) -> set[str]:
-    """Spell the secret as it looks within base64, where it begins at any byte of a group."""
+def base64_spellings(secret: str) -> set[str]:
+    """Spell the secret as it looks within base64, where it begins at any byte of a group.
+
+    Of each, the first and the last character that hold bits of their neighbours are left out.
+    """
     octets = secret.encode("utf-8", "surrogatepass")
     spellings: set[str] = set()
     for before in range(3):

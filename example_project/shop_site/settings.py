@@ -88,11 +88,12 @@ ETELECOM = {
     },
 }
 
-# What becomes of each message, number masked, on the console.
+# What becomes of each message, on the console; the filter is for the lines of a site's own as well.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "filters": {"etelecom": {"()": "django_etelecom.masking.LogFilter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["etelecom"]}},
     "loggers": {"django_etelecom": {"handlers": ["console"], "level": "INFO"}},
 }
 
