@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
-from django.db.models import BigAutoField, Q
+from django.db.models import BigAutoField
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import phone
+from ..finding.asked import Asked
+from ..finding.search import Search, read_search
 from ..models.messages import Status
 from .log import recorded
-from .search import Search, read_search
 
 STATUS = "status__exact"
 STATUSES = "status__in"
@@ -36,54 +35,6 @@ POPUP = ("_popup", "_to_field", "_source_model")
 # Of Django's own lists; here they do nothing.
 _PASSED_OVER = ("o", "p", "all", "e", "_facets")
 _KNOWN = frozenset((*WHICH, BEFORE, AFTER, *POPUP, *_PASSED_OVER))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """Which messages are meant, and from which of them on a page shows them."""
-
-    statuses: tuple[str, ...] = ()
-    template: int | None = None
-    campaign: int | None = None
-    account: str = ""
-    search: Search | None = None
-    since: datetime | None = None
-    """The beginning of the first day that is meant."""
-    until: datetime | None = None
-    """The end of the last one."""
-    before: int | None = None
-    """The key that the page's messages are older than."""
-    after: int | None = None
-    """The key that they are newer than, where `before` is not given."""
-    faults: tuple[str, ...] = ()
-    """Sentences about what a person typed and nothing can be found by."""
-
-    def conditions(self) -> Q:
-        """Return all of them in one."""
-        search = self.search.condition if self.search else Q()
-        return Q(**self.leading(), **self.others()) & search
-
-    def leading(self) -> dict[str, Any]:
-        """Return the narrowest of the conditions that have an index which ends in the key."""
-        chosen = self._with_index()
-        return dict(list(chosen.items())[:1])
-
-    def others(self) -> dict[str, Any]:
-        """Return the rest of them."""
-        without_index = {
-            "status__in": self.statuses if len(self.statuses) > 1 else None,
-            "account": self.account or None,
-        }
-        return _given(dict(list(self._with_index().items())[1:]) | without_index)
-
-    def _with_index(self) -> dict[str, Any]:
-        return _given(
-            {
-                "campaign": self.campaign,
-                "status": self.statuses[0] if len(self.statuses) == 1 else None,
-                "template": self.template,
-            }
-        )
 
 
 def read_address(address: Mapping[str, str]) -> Asked:
@@ -118,10 +69,6 @@ def described(address: Mapping[str, str], asked: Asked) -> str:
     return ", ".join(f"{name}={value}" for name, value in told.items()) or recorded(
         gettext_lazy("all")
     )
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _word(address: Mapping[str, str], name: str) -> str:

@@ -23,12 +23,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..explanation import network_name
+from ..finding.key_walk import KeyWalk
 from ..models import MessageLog
 from ..models.messages import Reason, Status
 from ..sheets import write_csv
 from ..transactions import non_atomic
 from .asked import described, read_address
-from .key_walk import KeyWalk
 from .log import recorded
 from .message_list import WIDE
 from .numbers import record_sight, sees_numbers, shown_number

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 
 from ..conf import settings
+from ..finding.key_walk import COUNTED, KeyWalk, Stretch
 from ..models import Campaign, MessageLog, MessageTemplate
 from ..models.messages import Status
 from ..numerals import grouped
@@ -31,7 +32,6 @@ from .asked import (
     WHICH,
     read_address,
 )
-from .key_walk import COUNTED, KeyWalk, Stretch
 from .log import recorded
 from .numbers import record_sight, sees_numbers, shown_number
 from .search import searched_for

@@ -21,12 +21,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from ..covers import Cover
 from ..explanation import Step, explain, network_name
 from ..models import MessageLog
 from ..models.routes import channel_names
 from ..transactions import non_atomic
 from .cancel import cancel_one
-from .covers import Cover
 from .log import recorded
 from .numbers import SAW_NUMBER, record_sight, sees_numbers, shown_number
 from .refresh import refresh_one

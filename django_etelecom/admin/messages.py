@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from ..finding.search import read_search
 from ..models import MessageLog
 from ..transactions import non_atomic
 from .accounts import paused_accounts
@@ -24,7 +25,7 @@ from .message_page import MessagePage
 from .numbers import record_sight
 from .refresh import refresh_many
 from .rendering import status_badge
-from .search import SEARCHABLE, read_search, searched_for
+from .search import SEARCHABLE, searched_for
 from .send import SendPages
 
 

@@ -11,13 +11,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from .. import phone
+from ..covers import Cover
 from ..events import has_next_channel
 from ..models import MessageLog
 from ..models.messages import Status
 from ..models.templates import TemplatePlan
 from ..redaction import MASK
 from ..schema import Kind
-from .covers import Cover
 from .forms import PREFIX, Kept
 
 _DAY = re.compile("([0-9]{2})/([0-9]{2})/([0-9]{4})")

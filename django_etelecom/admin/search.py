@@ -1,16 +1,11 @@
-"""What the search box of messages takes: a whole number or id, told apart by its shape."""
+"""What the search box of messages takes, and how the admin's log tells of a search."""
 
 from __future__ import annotations
 
-import re
-import uuid
-from typing import NamedTuple
-
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from .. import phone
-from ..exceptions import InvalidMessage
+from ..finding.search import Search
 from .log import recorded
 
 SEARCHABLE = _(
@@ -18,58 +13,7 @@ SEARCHABLE = _(
     "searched."
 )
 
-LONGEST_ID = 100
-"""Characters of the provider's ids, as the column has them."""
-
-_PUBLIC_ID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
-_OF_ANY_COUNTRY = re.compile(r"[1-9][0-9]{7,14}")
-
-
-class Search(NamedTuple):
-    """A whole number or id to be looked up by its index."""
-
-    condition: Q
-    number: str
-    """The phone number that it is or may be, in the wire's form; empty: it is none."""
-
 
 def searched_for(search: Search) -> str:
     """Return what the admin's log says of a search for a number."""
     return recorded(_("Searched for %(number)s."), number=phone.mask(search.number))
-
-
-def read_search(typed: str) -> Search | None:
-    """Tell what was typed by its shape; None: nothing that can be searched.
-
-    Raises:
-        ImproperlyConfigured: `ALLOWED_NUMBERS` cannot be used.
-    """
-    try:
-        number = phone.normalize(typed)
-    except InvalidMessage:
-        return _read_other(typed)
-    return Search(Q(recipient=number), number)
-
-
-def _read_other(typed: str) -> Search | None:
-    if len(typed) > LONGEST_ID:
-        return None
-    digits = _digits(typed)
-    condition = Q()
-    if _OF_ANY_COUNTRY.fullmatch(digits):
-        # Today's settings may not allow what was sent to once.
-        condition |= Q(recipient=digits)
-    if _PUBLIC_ID.fullmatch(typed):
-        condition |= Q(public_id=uuid.UUID(typed))
-    if re.fullmatch(r"\S+", typed):
-        # It is for the provider to say what its ids look like.
-        condition |= Q(provider_message_id=typed)
-    return Search(condition, digits) if condition else None
-
-
-def _digits(typed: str) -> str:
-    """Return what of it may be a number; empty: it has other characters."""
-    try:
-        return phone.strip_separators(typed).removeprefix("+")
-    except phone.UnknownCharacter:
-        return ""

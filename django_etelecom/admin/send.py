@@ -25,6 +25,7 @@ from django.views.generic import View
 
 from .. import phone
 from ..client.opaque import Opaque
+from ..covers import Cover
 from ..exceptions import IdempotencyConflict, InvalidMessage, SendBlocked
 from ..models import MessageLog, MessageTemplate
 from ..models.messages import Status
@@ -35,7 +36,6 @@ from ..sealing import SealBroken, key_digest
 from ..services import MessageCheck, check_message, resend_message, send_message
 from ..transactions import non_atomic
 from .checked import CheckedMessage
-from .covers import Cover
 from .forms import (
     PREFIX,
     MessageForm,

@@ -10,8 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ..client.protocol import route_rule
 from ..conf import settings
+from ..covers import Cover
 from ..models import MessageEvent, MessageLog
-from .covers import Cover
 from .rendering import legible
 
 MOST_EVENTS = 100

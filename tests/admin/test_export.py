@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.timezone import localdate
 
-from django_etelecom.admin import export, key_walk
+from django_etelecom.admin import export
+from django_etelecom.finding import key_walk
 from django_etelecom.models import Campaign, MessageLog, MessageTemplate
 from tests.admin.conftest import page
 

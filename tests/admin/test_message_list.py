@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from django_etelecom.admin import MessageLogAdmin, key_walk, message_list
+from django_etelecom.admin import MessageLogAdmin, message_list
+from django_etelecom.finding import key_walk
 from django_etelecom.models import Campaign, MessageLog, MessageTemplate
 from tests.admin.conftest import page
 

@@ -42,7 +42,7 @@ class Stretch(NamedTuple):
 
 
 class KeyWalk:
-    """The messages that an address asks for, in the order of their keys."""
+    """The messages that are asked for, in the order of their keys."""
 
     def __init__(self, messages: QuerySet[MessageLog], asked: Asked) -> None:
         self._messages = messages

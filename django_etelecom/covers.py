@@ -1,13 +1,13 @@
-"""Pages of a message for those who may not see its number, whatever text the number stands in."""
+"""A message for those who may not see its number, whatever text the number stands in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from .. import phone
-from ..models import MessageEvent, MessageLog
-from ..redaction import MASK, Secrets, mask_text
+from . import phone
+from .models import MessageEvent, MessageLog
+from .redaction import MASK, Secrets, mask_text
 
 ROWS_TEXTS = (
     "provider_message_id",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from django_etelecom.admin.covers import Cover
+from django_etelecom.covers import Cover
 
 
 @pytest.mark.parametrize(

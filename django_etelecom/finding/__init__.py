@@ -1,0 +1,1 @@
+"""Finding messages: by what they are asked for, and how they are read at any number of them."""
