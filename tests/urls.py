@@ -6,4 +6,5 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("etelecom/", include("django_etelecom.urls")),
+    path("api/", include("django_etelecom.api.urls")),
 ]

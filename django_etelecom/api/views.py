@@ -1,0 +1,94 @@
+"""What all views have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from ..client.opaque import Opaque, shielded
+from ..redaction import clean_text
+from ..schema import QUOTED
+from ..transactions import non_atomic
+from .faults import in_terms_of_rest
+from .parsers import BodyTooLarge, BoundedJSONParser
+from .permissions import HasRights
+from .serializers import Body
+from .throttles import ScopedThrottle
+
+
+class ApiView(APIView):
+    """JSON in, JSON out; authentication, throttles and the form of faults are the site's own."""
+
+    rights: ClassVar[Mapping[str, Collection[str]]] = {}
+    """All the rights that each method takes; a method without an entry lets nobody in."""
+    throttles: ClassVar[Mapping[str, type[ScopedThrottle]]] = {}
+    """What counts the requests of each method."""
+    max_body: ClassVar[int] = 128 * 1024
+    """Bytes of a request's body."""
+
+    parser_classes = [BoundedJSONParser]
+    # The framework's pages for browsers would show what was typed, and need its templates.
+    renderer_classes = [JSONRenderer]
+    permission_classes = [HasRights]
+    # OPTIONS would tell nothing that the documentation does not.
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        # What sends or asks goes over the network, what is cancelled commits at once.
+        return non_atomic(super().as_view(**initkwargs))
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        # What is told of messages is personal.
+        return {**super().default_response_headers, "Cache-Control": "no-store"}
+
+    def get_throttles(self) -> list[Any]:
+        """Return the site's own throttles and the one of the method."""
+        own = self.throttles.get(self.request.method)
+        return [*super().get_throttles(), *([own()] if own else [])]
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        claimed = str(request.META.get("CONTENT_LENGTH", ""))
+        if claimed.isdecimal() and int(claimed) > self.max_body:
+            raise BodyTooLarge(self.max_body)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        return super().handle_exception(in_terms_of_rest(exc))
+
+    def body(self, serializer: type[Body]) -> dict[str, Any]:
+        """Return what the body says, as a serializer reads it.
+
+        Raises:
+            ValidationError: it is not of the form that the serializer takes.
+        """
+        return shielded(lambda: _read(self.request.data, serializer))
+
+    def query(self, serializer: type[Body]) -> dict[str, Any]:
+        """Return what the query of the address says, as a serializer reads it.
+
+        Raises:
+            ValidationError: it is not of the form that the serializer takes.
+        """
+        words = self.request.query_params
+        repeated = [clean_text(name, QUOTED) for name in words if len(words.getlist(name)) > 1]
+        if repeated:
+            raise ValidationError({name: [_("Give it once.")] for name in repeated})
+        # But for the framework's own, which chooses a form for the answer.
+        framework = api_settings.URL_FORMAT_OVERRIDE
+        return _read({name: words[name] for name in words if name != framework}, serializer)
+
+
+def _read(body: Any, serializer: type[Body]) -> dict[str, Any]:
+    # Where there is no body at all, no parser has seen it.
+    filled_in = serializer(data=body.reveal() if isinstance(body, Opaque) else body)
+    filled_in.is_valid(raise_exception=True)
+    read: dict[str, Any] = filled_in.validated_data
+    return read
