@@ -11,11 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from ..client.protocol import route_rule
 from ..conf import settings
 from ..covers import Cover
+from ..finding.events import events_of
 from ..models import MessageEvent, MessageLog
 from .rendering import legible
-
-MOST_EVENTS = 100
-"""Events of a message that its page shows."""
 
 MOST_RESENDS = 10
 """Messages that repeat a message that its page shows."""
@@ -45,12 +43,7 @@ class Timeline:
 
 def timeline_of(message: MessageLog, cover: Cover | None) -> Timeline:
     """Return the way of a message; `cover` lies on its row already, and is laid on its events."""
-    newest = list(message.events.order_by("-pk")[: MOST_EVENTS + 1])
-    is_cut = len(newest) > MOST_EVENTS
-    events = newest[::-1]
-    if is_cut:
-        # What the provider answered to the request itself is not to be missed.
-        events[:2] = message.events.order_by("pk")[:1]
+    events, is_cut = events_of(message)
     if cover:
         cover.lay_on_events(events)
     for event in events:

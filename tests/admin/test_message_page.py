@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from django_etelecom.admin.timeline import MOST_EVENTS, MOST_RESENDS
+from django_etelecom.admin.timeline import MOST_RESENDS
+from django_etelecom.finding.events import MOST_EVENTS
 from django_etelecom.models import MessageEvent, MessageLog
 from django_etelecom.services import queue_campaign, queue_message, resend_message, send_message
 from tests.admin.conftest import PHONE, page
