@@ -174,6 +174,7 @@ def _same(earlier: MessageLog, draft: Draft) -> MessageLog:
             _("This idempotency key was already used for a message of other content (%(id)s).")
             % {"id": earlier.public_id}
         )
+    earlier.is_replay = True
     if earlier.status == Status.QUEUED and earlier.send_at is None:
         # Perhaps by the same transaction, which sends it at its commit.
         database = MessageLog.database()

@@ -555,6 +555,7 @@ def test_send__same_key_and_content_returns_the_first_row(scripted, otp_template
     second = send_message("login_otp", "+84912345678", {"otp": "123456"}, idempotency_key="order-1")
 
     assert second == first
+    assert [first.is_replay, second.is_replay] == [False, True]
     assert len(scripted.sent) == 1
 
 

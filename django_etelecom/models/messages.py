@@ -102,6 +102,12 @@ class MessageLog(models.Model):
     Reason = Reason
     Source = Source
 
+    is_replay = False
+    """Whether the call that returned this row met its idempotency key, and wrote and sent nothing.
+
+    Not stored: only the row that such a call returns has it.
+    """
+
     public_id = models.UUIDField(_("public id"), default=uuid.uuid4, unique=True, editable=False)
     # Its index is `etelecom_message_template`.
     template = models.ForeignKey(
