@@ -11,6 +11,11 @@ RESEND = "etelecom.resend_message"
 VIEW = "etelecom.view_messagelog"
 
 
+def method_of(request: Any) -> str:
+    """Return a request's method; what answers to GET answers to HEAD."""
+    return "GET" if request.method == "HEAD" else str(request.method)
+
+
 class HasRights(BasePermission):
     """Lets in whoever has all the rights that the view names for the method.
 
@@ -19,8 +24,7 @@ class HasRights(BasePermission):
     """
 
     def has_permission(self, request: Any, view: Any) -> bool:
-        # What answers to GET answers to HEAD.
-        method = "GET" if request.method == "HEAD" else request.method
+        method = method_of(request)
         if method not in view.allowed_methods:
             return True
         rights = view.rights.get(method)

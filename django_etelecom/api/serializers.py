@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
@@ -46,6 +47,16 @@ class ParamsField(ValueField):
         return Opaque(data)
 
 
+class InstantField(serializers.DateTimeField):
+    """An instant; without an offset from UTC it is one of the site's time zone."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return super().to_internal_value(value).astimezone(UTC)  # type: ignore[no-any-return]
+        except OverflowError:
+            raise self.fail("overflow") from None
+
+
 class Body(serializers.Serializer):
     """The body of a request; a name that it does not have is refused.
 
@@ -85,11 +96,93 @@ def revealed(body: Mapping[str, Any]) -> Any:
 # --- Messages ------------------------------------------------------------------------------------
 
 
+class EventSerializer(serializers.Serializer):
+    """One answer or report of the provider, or the lack of one."""
+
+    source = serializers.CharField()
+    status = serializers.CharField()
+    reason = serializers.CharField()
+    http_status = serializers.IntegerField(allow_null=True)
+    provider_status = serializers.CharField()
+    provider_detail = serializers.CharField()
+    channel = serializers.CharField()
+    error_code = serializers.CharField()
+    failure_detail = serializers.CharField()
+    payload = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class MessageSerializer(serializers.Serializer):
+    """A message: what was to be sent to whom, and what is known to have become of it."""
+
+    public_id = serializers.UUIDField()
+    template = serializers.CharField(source="template_code")
+    account = serializers.CharField()
+    recipient = serializers.CharField()
+    params = serializers.DictField(child=serializers.CharField())
+    channels = serializers.ListField(child=serializers.CharField())
+    route = serializers.CharField(source="requested_route")
+    status = serializers.CharField()
+    reason = serializers.CharField()
+    status_source = serializers.CharField()
+    provider_message_id = serializers.CharField()
+    provider_status = serializers.CharField()
+    provider_detail = serializers.CharField()
+    channel = serializers.CharField()
+    error_code = serializers.CharField()
+    network = serializers.CharField()
+    paid_messages = serializers.IntegerField(allow_null=True)
+    attempts = serializers.IntegerField()
+    sent_by = serializers.CharField(source="shown_sender", allow_null=True)
+    resend_of = serializers.UUIDField(source="resend_of.public_id", allow_null=True)
+    campaign = serializers.UUIDField(source="campaign.public_id", allow_null=True)
+    metadata = serializers.DictField()
+    created_at = serializers.DateTimeField()
+    sent_at = serializers.DateTimeField(allow_null=True)
+    updated_at = serializers.DateTimeField()
+    send_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class MessageWithEventsSerializer(MessageSerializer):
+    """A message and what was said of it."""
+
+    events = EventSerializer(source="shown_events", many=True)
+    has_more_events = serializers.BooleanField()
+
+
+SHOWN = frozenset(MessageWithEventsSerializer().fields)
+"""Names of what is told of a message, which change nothing where they come back."""
+
+
 class CheckBody(Body):
-    """A message that is to be checked."""
+    """A message that is to be checked; takes what one to be sent takes."""
+
+    passed_over = SHOWN | {"queue", "send_at", "expires_at", "metadata"}
 
     template = TextField()
     to = TextField()
+    params = ParamsField(required=False, allow_null=True)
+    route = TextField(required=False, allow_null=True, allow_blank=True)
+
+
+class SendBody(CheckBody):
+    """A message that is to be sent, or queued for a worker."""
+
+    passed_over = SHOWN
+
+    queue = serializers.BooleanField(required=False, default=False)
+    send_at = InstantField(required=False, allow_null=True)
+    expires_at = InstantField(required=False, allow_null=True)
+    metadata = ValueField(required=False, allow_null=True)
+
+
+class ResendBody(Body):
+    """What is to be otherwise in a message that is sent again."""
+
+    passed_over = SHOWN
+
+    to = TextField(required=False, allow_null=True)
     params = ParamsField(required=False, allow_null=True)
     route = TextField(required=False, allow_null=True)
 

@@ -7,5 +7,11 @@ from . import messages
 app_name = "etelecom_api"
 
 urlpatterns = [
+    path("messages/", messages.MessagesView.as_view(), name="messages"),
     path("messages/check/", messages.CheckView.as_view(), name="message_check"),
+    # Not `<uuid:…>`: what is no id is answered in JSON too.
+    path("messages/<str:public_id>/", messages.MessageView.as_view(), name="message"),
+    path("messages/<str:public_id>/refresh/", messages.RefreshView.as_view(), name="refresh"),
+    path("messages/<str:public_id>/resend/", messages.ResendView.as_view(), name="resend"),
+    path("messages/<str:public_id>/cancel/", messages.CancelView.as_view(), name="cancel"),
 ]

@@ -17,7 +17,7 @@ from ..schema import QUOTED
 from ..transactions import non_atomic
 from .faults import in_terms_of_rest
 from .parsers import BodyTooLarge, BoundedJSONParser
-from .permissions import HasRights
+from .permissions import HasRights, method_of
 from .serializers import Body
 from .throttles import ScopedThrottle
 
@@ -51,7 +51,7 @@ class ApiView(APIView):
 
     def get_throttles(self) -> list[Any]:
         """Return the site's own throttles and the one of the method."""
-        own = self.throttles.get(self.request.method)
+        own = self.throttles.get(method_of(self.request))
         return [*super().get_throttles(), *([own()] if own else [])]
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:

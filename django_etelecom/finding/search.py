@@ -39,6 +39,22 @@ def read_search(typed: str) -> Search | None:
     return Search(Q(recipient=number), number)
 
 
+def read_number(typed: str) -> Search | None:
+    """Return the search for a phone number; None: it is no whole one.
+
+    Raises:
+        ImproperlyConfigured: `ALLOWED_NUMBERS` cannot be used.
+    """
+    try:
+        number = phone.normalize(typed)
+    except InvalidMessage:
+        # Today's settings may not allow what was sent to once.
+        number = _digits(typed)
+        if not _OF_ANY_COUNTRY.fullmatch(number):
+            return None
+    return Search(Q(recipient=number), number)
+
+
 def _read_other(typed: str) -> Search | None:
     if len(typed) > LONGEST_ID:
         return None

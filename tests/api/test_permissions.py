@@ -1,0 +1,140 @@
+"""Who may do what at every address of the API, by every method."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import get_resolver
+from django.utils import timezone
+
+from django_etelecom.models import MessageLog
+from django_etelecom.services import queue_message, send_message
+from tests.admin.world import kept
+from tests.api.conftest import PHONE, ApiClient
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROLES = {
+    "nobody": [],
+    "send": ["send_message"],
+    "view": ["view_messagelog", "view_messageevent"],
+    # Rights that open nothing by themselves.
+    "resend": ["resend_message"],
+    "numbers": ["view_recipient", "export_messages"],
+    # And as they are given.
+    "support": ["view_messagelog", "send_message"],
+    "resender": ["view_messagelog", "send_message", "resend_message"],
+}
+"""Permissions of the app that each role's user has, beside `anonymous` and `all`."""
+
+ALL, ANONYMOUS = "all", "anonymous"
+SEND = {"send", "support", "resender", ALL}
+VIEW = {"view", "support", "resender", ALL}
+CANCEL = {"support", "resender", ALL}
+RESEND = {"resender", ALL}
+
+ADDRESSES = {
+    # name: who may do what there
+    "messages": {"GET": VIEW, "POST": SEND},
+    "message_check": {"POST": SEND},
+    "message": {"GET": VIEW},
+    "refresh": {"POST": VIEW},
+    "resend": {"POST": RESEND},
+    "cancel": {"POST": CANCEL},
+}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+
+def routes() -> dict[str, str]:
+    """Return the routes of the API by name."""
+    _prefix, resolver = get_resolver().namespace_dict["etelecom_api"]
+    return {pattern.name: str(pattern.pattern) for pattern in resolver.url_patterns}
+
+
+@pytest.fixture
+def clients(django_user_model):
+    made = {ANONYMOUS: ApiClient()}
+    for role in (*ROLES, ALL):
+        user = django_user_model.objects.create(username=role, is_superuser=role == ALL)
+        granted = Permission.objects.filter(
+            content_type__app_label="etelecom", codename__in=ROLES.get(role, [])
+        )
+        user.user_permissions.set(granted)
+        assert granted.count() == len(ROLES.get(role, []))
+        made[role] = ApiClient()
+        made[role].force_login(user)
+    return made
+
+
+class Place:
+    """The addresses of the API, filled in; each call of `body` is of something new to do."""
+
+    def __init__(self, template, params) -> None:
+        self.template, self.params = template, params
+
+    def address(self, name: str) -> str:
+        return "/api/" + routes()[name].replace("<str:public_id>", str(self._message(name)))
+
+    def _message(self, name: str):
+        if name == "cancel":
+            tomorrow = timezone.now() + timedelta(days=1)
+            return queue_message(self.template, PHONE, self.params, send_at=tomorrow)
+        return MessageLog.objects.filter(status="accepted").first()
+
+    @property
+    def body(self):
+        return {"template": self.template.code, "to": PHONE, "params": self.params}
+
+
+@pytest.fixture
+def place(askable, order_template, order_params):
+    send_message(order_template, PHONE, order_params)
+    return Place(order_template, order_params)
+
+
+def test_addresses__each_is_told_of():
+    assert set(ADDRESSES) == set(routes())
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+@pytest.mark.parametrize("method", METHODS)
+def test_addresses__let_in_whom_they_may_and_refuse_others(place, clients, askable, name, method):
+    allowed = ADDRESSES[name].get("GET" if method == "HEAD" else method)
+    where = place.address(name)
+    body = {} if name == "resend" else place.body
+
+    def ask(role: str):
+        client = clients[role]
+        if method == "GET":
+            return client.get(where)
+        return client.generic(method, where, json.dumps(body), "application/json")
+
+    before, sent = kept(), len(askable.sent)
+    for role in clients.keys() - (allowed or set()):
+        assert ask(role).status_code == (405 if allowed is None else 403), role
+    assert (kept(), len(askable.sent)) == (before, sent)
+    assert askable.asked == []
+
+    for role in sorted(allowed or ()):
+        answer = ask(role)
+        assert answer.status_code in (200, 201), (role, answer.content)
+    changes = method == "POST" and name != "message_check"
+    assert (kept() != before) == (allowed is not None and changes)
+
+
+@pytest.mark.parametrize("role", ["view", "support", "resender", "send"])
+def test_numbers__are_told_to_none_who_may_not_see_them(place, clients, role):
+    client = clients[role]
+    answers = [
+        client.get(place.address("messages")),
+        client.get(place.address("message")),
+        client.post(place.address("messages"), place.body),
+        client.post(place.address("message_check"), place.body),
+        client.post(place.address("refresh")),
+        client.post(place.address("resend")),
+        client.post(place.address("cancel")),
+    ]
+
+    assert {answer.status_code for answer in answers} <= {200, 201, 403}
+    assert not [answer for answer in answers if b"12345678" in answer.content]
