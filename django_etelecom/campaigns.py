@@ -137,6 +137,11 @@ def start_campaign(campaign: Campaign) -> Campaign:
     return fresh(campaign)
 
 
+def start_loaded(campaign: Campaign) -> None:
+    """Start a campaign that waits for nobody, now that all its rows are loaded."""
+    _start(campaign, Campaign.Status.LOADING)
+
+
 def pause_campaign(campaign: Campaign) -> Campaign:
     """Let a running campaign wait; any other comes back as it is now.
 

@@ -131,7 +131,7 @@ def prepare(
     chosen = _collect(faults, lambda: _route(route, plan))
     # Without the template nothing can be said of them.
     wire = _collect(faults, lambda: _wire(plan, params)) if plan else None
-    digest_of_key = _collect(faults, lambda: _idempotency_digest(idempotency_key))
+    digest_of_key = _collect(faults, lambda: idempotency_digest(idempotency_key))
     sender_pk = _collect(faults, lambda: _sender_pk(sent_by))
     start = _collect(faults, lambda: _instant("send_at", send_at))
     expires = _collect(faults, lambda: _expiry(expires_at, after=start))
@@ -289,7 +289,12 @@ def _wire(plan: TemplatePlan, params: Opaque[Any]) -> Wire:
     return plan.schema.bind({} if params.reveal() is None else params.reveal())
 
 
-def _idempotency_digest(key: object) -> str | None:
+def idempotency_digest(key: object) -> str | None:
+    """Return the hash under which an idempotency key is kept; None where there is no key.
+
+    Raises:
+        InvalidMessage: it is no text of 1 to 255 characters.
+    """
     if key is None:
         return None
     if not isinstance(key, str) or not 0 < len(key) <= 255:

@@ -38,7 +38,7 @@ class SendBlocked(EtelecomError):
 
 
 class IdempotencyConflict(EtelecomError):
-    """The idempotency key was already used for a message of other content."""
+    """The idempotency key was already used for a message, or a campaign, of other content."""
 
 
 class TemplatesNotListed(EtelecomError):

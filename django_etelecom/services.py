@@ -35,6 +35,7 @@ from .privacy import erase_number as erase_number
 from .template_import import check_import as check_import
 from .template_import import import_templates as import_templates
 from .transactions import refuse_inside_atomic
+from .uploads import begin_campaign as begin_campaign
 from .uploads import begin_upload as begin_upload
 from .uploads import check_campaign as check_campaign
 from .uploads import choose_columns as choose_columns

@@ -1,39 +1,48 @@
-"""Campaigns from an uploaded sheet: kept encrypted, columns matched, loaded part by part.
+"""Campaigns from an upload: kept encrypted, columns matched, loaded part by part.
 
 What was uploaded is read once, within the request, and rests sealed in the database until its rows
 are loaded, by the request as far as it has patience and by the worker from there. Each part is
 loaded and deleted in one transaction, so that a process that dies loads no row twice.
+
+A sheet that a person uploads waits for that person, to match its columns and to start it. What a
+program uploads says what it means and starts by itself.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import IO, Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from .campaigns import cancel_broken, draw_up, fresh
+from .campaigns import cancel_broken, draw_up, fresh, start_loaded
 from .client.opaque import Opaque, shielded
-from .drafts import Mold, prepare_many
-from .exceptions import InvalidMessage
+from .drafts import Mold, idempotency_digest, prepare_many
+from .exceptions import IdempotencyConflict, InvalidMessage
 from .loading import Loader, Row
 from .models import Campaign, CampaignPart, MessageLog, MessageTemplate, RouteRule
 from .models.clock import DatabaseNow
 from .redaction import clean_text
-from .schema import Wire
-from .sealing import SealBroken, seal, unseal
-from .sheets import SheetRow, match_columns, mend_number, open_sheet
+from .schema import MAX_UNKNOWN_NAMES, QUOTED, Wire
+from .sealing import SealBroken, digest, digest_matches, seal, unseal
+from .sheets import Mended, SheetRow, match_columns, mend_number, open_sheet
+from .sheets.reading import MAX_HEADING
+from .sheets.records import MAX_COLUMNS
 
 PART = 500
 """Rows that are kept, and loaded, at once."""
 
 PURPOSE = "part of an upload"
+
+CONTENT = "campaign content"
+"""The purpose of the keyed digest by which two campaigns are told to be the same."""
 
 LEASE = timedelta(minutes=2)
 """For how long a process has an upload to itself; each part renews it."""
@@ -83,30 +92,156 @@ def begin_upload(
         sent_by=sent_by,
         send_at=send_at,
     )
+    with _all_or_nothing(campaign):
+        columns = _keep_all(campaign, sheet.rows())
+    matched = match_columns(columns, [NUMBER, *mold.template.schema.names])
+    ready = not _unmatched(mold, matched)
+    is_loading = _loading(campaign).update(
+        sheet_columns=columns,
+        columns=matched,
+        status=Campaign.Status.LOADING if ready else Campaign.Status.MATCHING,
+        lease_expires_at=None,
+    )
+    if not is_loading:
+        _forget_parts(campaign)
+    return fresh(campaign)
+
+
+def begin_campaign(
+    template: str | MessageTemplate,
+    rows: Iterable[SheetRow],
+    *,
+    name: str = "",
+    route: RouteRule | str | None = None,
+    sent_by: Any = None,
+    send_at: datetime | None = None,
+    idempotency_key: str | None = None,
+    content: str = "",
+) -> Campaign:
+    """Keep rows as a campaign that starts by itself once `load_parts` has loaded them.
+
+    Nobody looks at it before it starts, so that a name in its rows that means nothing, or one that
+    is needed and that no row has, refuses it as a whole. Either all rows are kept or none is, and
+    the idempotency key is taken when they are: a process that dies in the middle leaves a campaign
+    that is never loaded, and the key free.
+
+    Args:
+        template: a template or its code.
+        rows: their values by `to` and the template's parameters, or by headings that match them.
+            They are read once, in constant memory, and what JSON can hold is kept as it is.
+        name: what staff call the campaign.
+        route: as in `queue_campaign`, like the rest.
+        sent_by: the user who sends.
+        send_at: aware datetime before which nothing is sent.
+        idempotency_key: a name for this campaign of your choosing. A second call with the same key
+            and the same content returns the first campaign, whose `is_replay` is true then, and
+            keeps nothing.
+        content: what is asked for, or a hash of it; it is kept as a keyed hash.
+
+    Raises:
+        InvalidMessage: as `queue_campaign`; also `rows` where there is none, and `to` and
+            `params.<name>` of names. Nothing is kept.
+        IdempotencyConflict: the key was used before for other content.
+        ImproperlyConfigured: as `queue_campaign`.
+        Exception: whatever reading the rows raises; nothing is kept.
+    """
+    source = iter(rows)
+    del rows  # An error reporter that reads this frame finds no secret in it.
+    digest_of_key = idempotency_digest(idempotency_key)
+    if earlier := _earlier(digest_of_key, content):
+        return earlier
+    campaign, mold = draw_up(template, name=name, route=route, sent_by=sent_by, send_at=send_at)
     try:
-        rows = sheet.rows()
-        while (part := Opaque(list(itertools.islice(rows, PART)))).reveal():
-            _keep(campaign, part)
+        with _all_or_nothing(campaign):
+            columns = _keep_all(campaign, source)
+            matched = _means_something(columns, mold)
+            with transaction.atomic(using=Campaign.database()):
+                is_loading = _loading(campaign).update(
+                    sheet_columns=columns, columns=matched, lease_expires_at=None
+                )
+                _of(campaign).update(
+                    starts_itself=True,
+                    idempotency_digest=digest_of_key,
+                    content_digest=digest(CONTENT, content) if digest_of_key else "",
+                )
+    except IntegrityError:
+        # The same was asked for twice at once, and the other was first.
+        if earlier := _earlier(digest_of_key, content):
+            return earlier
+        raise
+    if not is_loading:
+        _forget_parts(campaign)
+    return fresh(campaign)
+
+
+def _earlier(digest_of_key: str | None, content: str) -> Campaign | None:
+    """Return the campaign that has taken an idempotency key.
+
+    Raises:
+        IdempotencyConflict: it is of other content.
+    """
+    campaign = Campaign.of_key(digest_of_key) if digest_of_key else None
+    if campaign is None:
+        return None
+    if not digest_matches(campaign.content_digest, CONTENT, content):
+        raise IdempotencyConflict(
+            _("This idempotency key was already used for a campaign of other content (%(id)s).")
+            % {"id": campaign.public_id}
+        )
+    campaign.is_replay = True
+    return campaign
+
+
+def _means_something(columns: Sequence[str], mold: Mold) -> dict[str, str]:
+    """Return the column of each name, where every column has one.
+
+    Raises:
+        InvalidMessage: one that is needed has none, or there is one that means nothing.
+    """
+    if not columns:
+        raise InvalidMessage({"rows": [_("Give at least one row.")]})
+    # Others could not be stored.
+    sound = [column for column in columns if clean_text(column, MAX_HEADING) == column]
+    matched = match_columns(sound, [NUMBER, *mold.template.schema.names])
+    faults = {
+        name if name == NUMBER else f"params.{name}": [_("No row has a value of this name.")]
+        for name in _unmatched(mold, matched)
+    }
+    unknown = [column for column in columns if column not in matched.values()]
+    for column in unknown[:MAX_UNKNOWN_NAMES]:
+        faults[f"params.{clean_text(column, QUOTED)}"] = [
+            _("The template has no parameter of this name.")
+        ]
+    if faults:
+        raise InvalidMessage(faults)
+    return matched
+
+
+@contextlib.contextmanager
+def _all_or_nothing(campaign: Campaign) -> Iterator[None]:
+    try:
+        yield
     except BaseException:
         # Nobody has seen it yet.
         _of(campaign).delete()
         raise
-    matched = match_columns(sheet.columns, [NUMBER, *mold.template.schema.names])
-    ready = not _unmatched(mold, matched)
-    kept = (
-        _of(campaign)
-        .filter(status=Campaign.Status.LOADING)
-        .update(
-            sheet_columns=list(sheet.columns),
-            columns=matched,
-            status=Campaign.Status.LOADING if ready else Campaign.Status.MATCHING,
-            lease_expires_at=None,
-        )
-    )
-    if not kept:
-        # Somebody has cancelled it while it was read.
-        CampaignPart.objects.using(Campaign.database()).filter(campaign=campaign).delete()
-    return fresh(campaign)
+
+
+def _keep_all(campaign: Campaign, rows: Iterator[SheetRow]) -> list[str]:
+    """Keep rows a part at a time, and return the names of their values in order."""
+    names: dict[str, None] = {}
+    while (part := Opaque(list(itertools.islice(rows, PART)))).reveal():
+        _keep(campaign, part)
+        names |= dict.fromkeys(name for row in part.reveal() for name in row.values)
+        if len(names) > MAX_COLUMNS:
+            sentence = _("Together the rows have more than %(limit)d different names.")
+            raise InvalidMessage({"rows": [sentence % {"limit": MAX_COLUMNS}]})
+    return list(names)
+
+
+def _forget_parts(campaign: Campaign) -> None:
+    """Delete what is left of an upload that somebody has cancelled while it was read."""
+    CampaignPart.objects.using(Campaign.database()).filter(campaign=campaign).delete()
 
 
 def _keep(campaign: Campaign, part: Opaque[list[SheetRow]]) -> None:
@@ -166,11 +301,11 @@ def load_parts(campaign: Campaign, *, patience: float) -> bool:
         patience: seconds after which no further part is begun.
 
     Returns:
-        Whether all are loaded; the campaign is `checking` then.
+        Whether all are loaded; the campaign is `checking` then, or has started by itself.
     """
     ends_at = time.monotonic() + patience
     free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=DatabaseNow())
-    loading = _of(campaign).filter(status=Campaign.Status.LOADING)
+    loading = _loading(campaign)
     if not loading.filter(free).update(lease_expires_at=DatabaseNow(after=LEASE)):
         return False
     fresh(campaign)
@@ -182,8 +317,11 @@ def load_parts(campaign: Campaign, *, patience: float) -> bool:
     except (InvalidMessage, SealBroken):
         cancel_broken(campaign)
         raise
-    status = Campaign.Status.CHECKING if is_done else Campaign.Status.LOADING
-    loading.update(status=status, lease_expires_at=None)
+    if is_done and campaign.starts_itself:
+        start_loaded(campaign)
+    else:
+        status = Campaign.Status.CHECKING if is_done else Campaign.Status.LOADING
+        loading.update(status=status, lease_expires_at=None)
     return is_done
 
 
@@ -210,8 +348,10 @@ def _row(row: Opaque[list[Any]], columns: Mapping[str, str]) -> Row:
 
 
 def _matched(row: SheetRow, columns: Mapping[str, str]) -> Row:
-    mended = mend_number(row.values[columns[NUMBER]])
-    values = {name: row.values[column] for name, column in columns.items()}
+    values = {name: row.values.get(column, "") for name, column in columns.items()}
+    number = values[NUMBER]
+    # What is no text, the number's own check refuses.
+    mended = mend_number(number) if isinstance(number, str) else Mended(number)
     return Row(
         number=row.number,
         values=Opaque({**values, NUMBER: mended.value}),
@@ -340,3 +480,7 @@ def check_campaign(campaign: Campaign) -> CampaignCheck:
 
 def _of(campaign: Campaign) -> Any:
     return Campaign.objects.using(Campaign.database()).filter(pk=campaign.pk)
+
+
+def _loading(campaign: Campaign) -> Any:
+    return _of(campaign).filter(status=Campaign.Status.LOADING)

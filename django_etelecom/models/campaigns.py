@@ -32,6 +32,9 @@ class Campaign(models.Model):
         FINISHED = "finished", _("finished")
         CANCELLED = "cancelled", _("cancelled")
 
+    is_replay = False
+    """As a message's: whether the call that returned this row met its idempotency key."""
+
     public_id = models.UUIDField(_("public id"), default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=200, blank=True)
     template = models.ForeignKey(
@@ -71,6 +74,13 @@ class Campaign(models.Model):
     # Of an upload: its header, and which of it holds the number and each parameter.
     sheet_columns = models.JSONField(default=list, editable=False)
     columns = models.JSONField(default=dict, editable=False)
+    # Of one that a program asked for: nobody confirms it, and asked for again it is the same one.
+    # The key as a message's; the content is what was asked for, as a keyed hash.
+    starts_itself = models.BooleanField(default=False, editable=False)
+    idempotency_digest = models.CharField(  # noqa: DJ001
+        max_length=64, null=True, editable=False, unique=True
+    )
+    content_digest = models.CharField(max_length=64, blank=True, editable=False)
 
     sent_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -116,6 +126,11 @@ class Campaign(models.Model):
     def database(cls) -> str:
         """Return the alias of the database that campaigns and their messages are written to."""
         return router.db_for_write(MessageLog)
+
+    @classmethod
+    def of_key(cls, digest: str) -> Campaign | None:
+        """Return the campaign that has taken an idempotency key, given by its `key_digest`."""
+        return cls.objects.using(cls.database()).filter(idempotency_digest=digest).first()
 
     def counts(self) -> dict[str, int]:
         """Return how many of its messages have come to each status, those under way left out."""
@@ -181,6 +196,10 @@ class CampaignRow(models.Model):
         verbose_name_plural = _("rows of campaigns")
         ordering = ["pk"]
         default_permissions = ()
+        # The rows of a kind are read a page at a time, by key.
+        indexes = [
+            models.Index(fields=["campaign", "is_queued", "id"], name="etelecom_campaign_rows")
+        ]
 
     def __str__(self) -> str:
         return str(self.number)

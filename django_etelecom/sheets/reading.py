@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
@@ -44,8 +44,8 @@ class SheetRow(NamedTuple):
     number: int
     """Where a person finds it: the row of a workbook, or the line of a CSV file it begins at."""
 
-    values: dict[str, str]
-    """The cells by their column, empty where the row has none."""
+    values: dict[str, Any]
+    """The cells by their column: text, empty where the row has none."""
 
     notices: tuple[str, ...] = ()
     """Sentences about what was mended."""
