@@ -9,6 +9,8 @@ from rest_framework.permissions import BasePermission
 SEND = "etelecom.send_message"
 RESEND = "etelecom.resend_message"
 VIEW = "etelecom.view_messagelog"
+VIEW_TEMPLATES = "etelecom.view_messagetemplate"
+VIEW_ROUTES = "etelecom.view_routerule"
 
 
 def method_of(request: Any) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import messages
+from . import messages, routes, templates
 
 app_name = "etelecom_api"
 
@@ -14,4 +14,9 @@ urlpatterns = [
     path("messages/<str:public_id>/refresh/", messages.RefreshView.as_view(), name="refresh"),
     path("messages/<str:public_id>/resend/", messages.ResendView.as_view(), name="resend"),
     path("messages/<str:public_id>/cancel/", messages.CancelView.as_view(), name="cancel"),
+    path("templates/", templates.TemplatesView.as_view(), name="templates"),
+    # Codes and names may hold whatever the provider and people put into them.
+    path("templates/<path:code>/", templates.TemplateView.as_view(), name="template"),
+    path("routes/", routes.RoutesView.as_view(), name="routes"),
+    path("routes/<path:name>/", routes.RouteView.as_view(), name="route"),
 ]
