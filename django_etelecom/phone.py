@@ -27,6 +27,9 @@ NUMBER_TYPES: Mapping[str, int] = {
 _SEPARATORS = frozenset(".()[]")
 _FULL_WIDTH = str.maketrans("＋（）．", "+().")
 
+# As people write them, in the middle of a text.
+_WITHIN = re.compile(r"\+?[0-9](?:[ .()-]*[0-9]){8,}")
+
 # Until 2018 Vietnamese mobile numbers had eleven digits: 0, one of these beginnings, seven more.
 _ELEVEN_DIGITS = re.compile(r"(?:\+?84|0084)?0?1(?:2\d|6[2-9]|86|88|99)\d{7}")
 
@@ -197,6 +200,14 @@ def _masked_match(match: re.Match[str]) -> str:
     if _BEFORE_A_NUMBER.search(before) is None:
         return match[0]
     return mask(_ESCAPE.sub("", match[0]))
+
+
+def mask_within(text: str) -> str:
+    """Return a text with every number in it masked that could be a phone's, a mistyped one too.
+
+    For what was typed where a phone number belongs; `mask_numbers` is for any text.
+    """
+    return _WITHIN.sub(lambda match: mask(match[0]), text)
 
 
 def significant(number: str) -> str:

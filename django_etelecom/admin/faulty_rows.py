@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -24,8 +23,6 @@ SHOWN = 20
 
 BATCH = 500
 """Rows that are read at once."""
-
-_NUMBER = re.compile(r"\+?[0-9](?:[ .()-]*[0-9]){8,}")
 
 
 class Fault(NamedTuple):
@@ -55,7 +52,7 @@ def _first(request: HttpRequest, campaign: Campaign, *, is_queued: bool) -> list
     whole = sees_numbers(request)
     rows = _rows(campaign).filter(is_queued=is_queued).order_by("pk")[: SHOWN + 1]
     return [
-        Fault(row.number, field, sentence if whole else _without_numbers(sentence))
+        Fault(row.number, field, sentence if whole else phone.mask_within(sentence))
         for row in rows
         for field, sentence in _faults(campaign, row)
     ][: SHOWN + 1]
@@ -72,10 +69,6 @@ def _faults(campaign: Campaign, row: CampaignRow) -> Iterator[tuple[str, str]]:
         shown = _("The row") if field == "row" else campaign.columns.get(name, name)
         for sentence in sentences:
             yield shown, sentence
-
-
-def _without_numbers(sentence: str) -> str:
-    return _NUMBER.sub(lambda match: phone.mask(match[0]), sentence)
 
 
 def faulty_rows_response(campaign: Campaign) -> StreamingHttpResponse:

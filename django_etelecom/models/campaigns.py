@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -134,9 +135,18 @@ class Campaign(models.Model):
 
     def counts(self) -> dict[str, int]:
         """Return how many of its messages have come to each status, those under way left out."""
-        tallies = CampaignTally.objects.using(self.database()).filter(campaign=self)
-        sums = tallies.order_by().values_list("status").annotate(Sum("number"))
-        return {status: number for status, number in sums if number}
+        return self.counts_of([self])[self.pk]
+
+    @classmethod
+    def counts_of(cls, campaigns: Sequence[Campaign]) -> dict[int, dict[str, int]]:
+        """Return the `counts` of several campaigns by their keys."""
+        tallies = CampaignTally.objects.using(cls.database()).filter(campaign__in=campaigns)
+        sums = tallies.order_by().values_list("campaign", "status").annotate(Sum("number"))
+        counts: dict[int, dict[str, int]] = {campaign.pk: {} for campaign in campaigns}
+        for pk, status, number in sums:
+            if number:
+                counts[pk][status] = number
+        return counts
 
 
 class CampaignTally(models.Model):
