@@ -52,9 +52,7 @@ def somebody(monkeypatch):
                 raise EOFError
             return word
 
-        monkeypatch.setattr(
-            etelecom_import_templates.sys.stdin, "isatty", lambda: True, raising=False
-        )
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True)
         monkeypatch.setattr(builtins, "input", answer)
         return asked
 

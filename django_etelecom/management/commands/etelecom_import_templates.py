@@ -1,6 +1,5 @@
 """`manage.py etelecom_import_templates`: take over what the provider has registered."""
 
-import sys
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -10,6 +9,7 @@ from ... import services
 from ...conf import settings
 from ...exceptions import EtelecomError
 from ...template_plan import ImportPlan, TemplateChange
+from ..asking import says_yes
 
 
 class Command(BaseCommand):
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         self._show(plan)
         if not plan.changes:
             self.stdout.write("There is nothing to change.")
-        elif options["dry_run"] or not (options["yes"] or self._says_yes()):
+        elif options["dry_run"] or not (options["yes"] or says_yes("Make these changes?")):
             self.stdout.write("Nothing was changed.")
         else:
             self._take_over(plan)
@@ -60,15 +60,6 @@ class Command(BaseCommand):
     def _tell(self, template: TemplateChange) -> None:
         for sentence in template.sentences():
             self.stdout.write(f"    {sentence}")
-
-    def _says_yes(self) -> bool:
-        if not sys.stdin.isatty():
-            raise CommandError("Nothing was changed: there is nobody to ask. Run it with --yes.")
-        try:
-            answer = input("Make these changes? [y/N] ")
-        except EOFError:
-            answer = ""
-        return answer.strip().lower() in ("y", "yes")
 
     def _take_over(self, plan: ImportPlan) -> None:
         try:

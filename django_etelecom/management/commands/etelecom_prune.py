@@ -1,10 +1,6 @@
 """`manage.py etelecom_prune`: keep no message longer than its retention."""
 
-import signal
-from argparse import ArgumentTypeError
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -13,13 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ...conf import CATEGORIES, settings
 from ...retention import Pruned, prune
 from ...stripping import DEFAULT_BATCH
+from ..batches import batch_size, ending_by_signals
 from ..progress import Progress
-
-
-def _batch_size(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise ArgumentTypeError("a whole number from 1 to 10000")
-    return int(text)
 
 
 class Command(BaseCommand):
@@ -34,13 +25,12 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--batch-size",
-            type=_batch_size,
+            type=batch_size,
             default=DEFAULT_BATCH,
             help="How many messages one transaction takes at most (default: %(default)s).",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self._is_stopping = False
         self._progress = Progress(self.stdout, verbosity=options["verbosity"])
         try:
             if not any(settings.retention(category).personal for category in CATEGORIES):
@@ -48,29 +38,16 @@ class Command(BaseCommand):
                 return
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
-        with self._ending_by_signals():
+        with ending_by_signals() as self._is_stopping:
             pruned = prune(
                 dry_run=options["dry_run"], batch_size=options["batch_size"], go_on=self._go_on
             )
         self._progress.end(self._told(pruned, would=options["dry_run"]))
 
-    @contextmanager
-    def _ending_by_signals(self) -> Iterator[None]:
-        def stop(*_: Any) -> None:
-            self._is_stopping = True
-
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        before = [signal.signal(number, stop) for number in numbers]
-        try:
-            yield
-        finally:
-            for number, handler in zip(numbers, before, strict=True):
-                signal.signal(number, handler)
-
     def _go_on(self, pruned: Pruned) -> bool:
         deleted, stripped = pruned.deleted.total(), pruned.stripped.total()
         self._progress.tell(f"{deleted} deleted, {stripped} stripped so far.")
-        return not self._is_stopping
+        return not self._is_stopping()
 
     def _told(self, pruned: Pruned, *, would: bool) -> str:
         deleted, stripped = ("Would delete", "Would strip") if would else ("Deleted", "Stripped")
@@ -85,7 +62,7 @@ class Command(BaseCommand):
             lines.append(f"Left: {pruned.not_ended} {sentence}")
         if pruned.held:
             lines.append(f"Not deleted yet: {pruned.held} that another row points at.")
-        if self._is_stopping:
+        if self._is_stopping():
             lines.append("Told to stop: the rest is for the next run.")
         return "\n".join(lines)
 
