@@ -99,10 +99,10 @@ class Traces:
         """Return a text with the number masked, in whatever spelling it stands there."""
         return mask_text(text, self._spellings, may_be_cut=False)
 
-    def is_in(self, *texts: str) -> bool:
-        """Tell whether one of the texts that a person wrote has the number, spelled in digits."""
+    def is_in(self, *values: object) -> bool:
+        """Tell whether one of the values that somebody gave has the number, spelled in digits."""
         # To look for all spellings takes fifty times as long, and there may be many rows.
-        may_have_it = (text for text in texts if len(_DIGIT.findall(text)) >= TELLING)
+        may_have_it = (text for text in map(str, values) if len(_DIGIT.findall(text)) >= TELLING)
         return any(self.without(text) != text for text in may_have_it)
 
     def reports(self) -> list[InboxReport]:

@@ -1,5 +1,6 @@
 """What is erased of a number, what stays, and what is told of what is left."""
 
+import json
 import threading
 import time
 from datetime import timedelta
@@ -31,10 +32,12 @@ from django_etelecom.models import (
 from django_etelecom.reports import keep
 from django_etelecom.sealing import number_digests, seal
 from django_etelecom.services import (
+    begin_campaign,
     begin_upload,
     cancel_campaign,
     choose_columns,
     erase_number,
+    export_number,
     load_parts,
     queue_campaign,
     queue_message,
@@ -42,6 +45,7 @@ from django_etelecom.services import (
     resend_message,
     send_message,
 )
+from django_etelecom.sheets import SheetRow
 from django_etelecom.stripping import STRIPPED_OF_MESSAGE
 from django_etelecom.summary import summarize
 from django_etelecom.uploads import rows_waiting
@@ -481,6 +485,25 @@ def test_upload__loses_the_rows_and_goes_on(upload, monkeypatch):
         "84987654322",
         "84987654323",
     }
+
+
+def test_upload__of_a_program_loses_the_rows_whatever_they_hold(askable, order_template):
+    values = {"amount": 1, "order_code": None, "delivery_date": ["x"]}
+    numbers = [912345678, "+84 912 345 678", OTHER, None]
+    begin_campaign(
+        order_template,
+        [
+            SheetRow(number, {"to": to, "customer_name": "An", **values})
+            for number, to in enumerate(numbers, 1)
+        ],
+    )
+    before = json.loads("".join(export_number(PHONE)))
+
+    assert erase_number(PHONE).rows == 2
+
+    assert [row["row"] for row in before["rows_of_campaigns"]] == [1, 2]
+    assert before["rows_of_campaigns"][0]["values"]["to"] == 912345678
+    assert found() == []
 
 
 def test_upload__that_is_being_loaded_is_told_and_left(upload):
