@@ -142,7 +142,7 @@ def begin_campaign(
         InvalidMessage: as `queue_campaign`; also `rows` where there is none, and `to` and
             `params.<name>` of names. Nothing is kept.
         IdempotencyConflict: the key was used before for other content.
-        ImproperlyConfigured: as `queue_campaign`.
+        SendBlocked, ImproperlyConfigured: as `queue_campaign`.
         Exception: whatever reading the rows raises; nothing is kept.
     """
     source = iter(rows)

@@ -18,8 +18,9 @@ class BodyTooLarge(APIException):
     status_code = 413
     default_code = "too_large"
 
-    def __init__(self, most: int) -> None:
-        super().__init__(_("The body of this request has at most %(most)d bytes.") % {"most": most})
+    def __init__(self, most: int, *, hint: str = "") -> None:
+        sentence = _("The body of this request has at most %(most)d bytes.") % {"most": most}
+        super().__init__(f"{sentence} {hint}".strip())
 
 
 class BoundedJSONParser(BaseParser):

@@ -11,6 +11,8 @@ RESEND = "etelecom.resend_message"
 VIEW = "etelecom.view_messagelog"
 VIEW_TEMPLATES = "etelecom.view_messagetemplate"
 VIEW_ROUTES = "etelecom.view_routerule"
+VIEW_CAMPAIGNS = "etelecom.view_campaign"
+SEND_CAMPAIGNS = "etelecom.send_campaign"
 
 
 def method_of(request: Any) -> str:
@@ -32,6 +34,15 @@ class HasRights(BasePermission):
         rights = view.rights.get(method)
         # Sites may have nobody as None.
         return bool(rights and request.user) and request.user.has_perms(rights)
+
+
+class MayFollowCampaigns(HasRights):
+    """Lets in also whoever may send campaigns, as the admin does."""
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        if super().has_permission(request, view):
+            return True
+        return bool(request.user and request.user.has_perm(SEND_CAMPAIGNS))
 
 
 def sees_numbers(request: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import messages, routes, templates
+from . import campaigns, messages, routes, templates
 
 app_name = "etelecom_api"
 
@@ -19,4 +19,31 @@ urlpatterns = [
     path("templates/<path:code>/", templates.TemplateView.as_view(), name="template"),
     path("routes/", routes.RoutesView.as_view(), name="routes"),
     path("routes/<path:name>/", routes.RouteView.as_view(), name="route"),
+    path("campaigns/", campaigns.CampaignsView.as_view(), name="campaigns"),
+    path("campaigns/<str:public_id>/", campaigns.CampaignView.as_view(), name="campaign"),
+    path(
+        "campaigns/<str:public_id>/rows/",
+        campaigns.CampaignRowsView.as_view(),
+        name="campaign_rows",
+    ),
+    path(
+        "campaigns/<str:public_id>/pause/",
+        campaigns.PauseView.as_view(),
+        name="campaign_pause",
+    ),
+    path(
+        "campaigns/<str:public_id>/resume/",
+        campaigns.ResumeView.as_view(),
+        name="campaign_resume",
+    ),
+    path(
+        "campaigns/<str:public_id>/cancel/",
+        campaigns.CancelView.as_view(),
+        name="campaign_cancel",
+    ),
+    path(
+        "campaigns/<str:public_id>/retry/",
+        campaigns.RetryView.as_view(),
+        name="campaign_retry",
+    ),
 ]

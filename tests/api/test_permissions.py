@@ -2,14 +2,20 @@
 
 import json
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.urls import get_resolver
 from django.utils import timezone
 
-from django_etelecom.models import MessageLog
-from django_etelecom.services import queue_message, send_message
+from django_etelecom.models import MessageLog, RouteRule
+from django_etelecom.services import (
+    pause_campaign,
+    queue_campaign,
+    queue_message,
+    send_message,
+)
 from tests.admin.world import kept
 from tests.api.conftest import PHONE, ApiClient
 
@@ -22,6 +28,9 @@ ROLES = {
     # Rights that open nothing by themselves.
     "resend": ["resend_message"],
     "numbers": ["view_recipient", "export_messages"],
+    "follow": ["view_campaign"],
+    "campaign": ["send_campaign"],
+    "look": ["view_messagetemplate", "view_routerule"],
     # And as they are given.
     "support": ["view_messagelog", "send_message"],
     "resender": ["view_messagelog", "send_message", "resend_message"],
@@ -33,6 +42,9 @@ SEND = {"send", "support", "resender", ALL}
 VIEW = {"view", "support", "resender", ALL}
 CANCEL = {"support", "resender", ALL}
 RESEND = {"resender", ALL}
+FOLLOW = {"follow", "campaign", ALL}
+CAMPAIGN = {"campaign", ALL}
+LOOK = {"look", ALL}
 
 ADDRESSES = {
     # name: who may do what there
@@ -42,6 +54,17 @@ ADDRESSES = {
     "refresh": {"POST": VIEW},
     "resend": {"POST": RESEND},
     "cancel": {"POST": CANCEL},
+    "templates": {"GET": LOOK},
+    "template": {"GET": LOOK},
+    "routes": {"GET": LOOK},
+    "route": {"GET": LOOK},
+    "campaigns": {"GET": FOLLOW, "POST": CAMPAIGN},
+    "campaign": {"GET": FOLLOW},
+    "campaign_rows": {"GET": FOLLOW},
+    "campaign_pause": {"POST": CAMPAIGN},
+    "campaign_resume": {"POST": CAMPAIGN},
+    "campaign_cancel": {"POST": CAMPAIGN},
+    "campaign_retry": {"POST": CAMPAIGN},
 }
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
@@ -74,9 +97,22 @@ class Place:
         self.template, self.params = template, params
 
     def address(self, name: str) -> str:
-        return "/api/" + routes()[name].replace("<str:public_id>", str(self._message(name)))
+        filled_in = {
+            "<str:public_id>": lambda: str(self._row(name).public_id),
+            "<path:code>": lambda: self.template.code,
+            "<path:name>": lambda: quote(RouteRule.objects.get().name),
+        }
+        address = f"/api/{routes()[name]}"
+        for hole, filling in filled_in.items():
+            if hole in address:
+                address = address.replace(hole, filling())
+        return address
 
-    def _message(self, name: str):
+    def _row(self, name: str):
+        if name.startswith("campaign"):
+            rows = [{"to": PHONE, **self.params}, {**self.params, "to": "0912 345 67 8 9"}]
+            campaign = queue_campaign(self.template, rows)
+            return pause_campaign(campaign) if name == "campaign_resume" else campaign
         if name == "cancel":
             tomorrow = timezone.now() + timedelta(days=1)
             return queue_message(self.template, PHONE, self.params, send_at=tomorrow)
@@ -85,6 +121,10 @@ class Place:
     @property
     def body(self):
         return {"template": self.template.code, "to": PHONE, "params": self.params}
+
+    @property
+    def campaign_body(self):
+        return {"template": self.template.code, "rows": [{"to": PHONE, **self.params}]}
 
 
 @pytest.fixture
@@ -102,7 +142,7 @@ def test_addresses__each_is_told_of():
 def test_addresses__let_in_whom_they_may_and_refuse_others(place, clients, askable, name, method):
     allowed = ADDRESSES[name].get("GET" if method == "HEAD" else method)
     where = place.address(name)
-    body = {} if name == "resend" else place.body
+    body = {"resend": {}, "campaigns": place.campaign_body}.get(name, place.body)
 
     def ask(role: str):
         client = clients[role]
@@ -123,7 +163,9 @@ def test_addresses__let_in_whom_they_may_and_refuse_others(place, clients, askab
     assert (kept() != before) == (allowed is not None and changes)
 
 
-@pytest.mark.parametrize("role", ["view", "support", "resender", "send"])
+@pytest.mark.parametrize(
+    "role", ["view", "support", "resender", "send", "follow", "campaign", "look"]
+)
 def test_numbers__are_told_to_none_who_may_not_see_them(place, clients, role):
     client = clients[role]
     answers = [
@@ -134,6 +176,10 @@ def test_numbers__are_told_to_none_who_may_not_see_them(place, clients, role):
         client.post(place.address("refresh")),
         client.post(place.address("resend")),
         client.post(place.address("cancel")),
+        client.get(place.address("campaigns")),
+        client.post(place.address("campaigns"), place.campaign_body),
+        client.get(place.address("campaign")),
+        client.get(place.address("campaign_rows")),
     ]
 
     assert {answer.status_code for answer in answers} <= {200, 201, 403}
