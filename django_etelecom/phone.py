@@ -143,6 +143,18 @@ def recognize(raw: object) -> str:
     raise _refused(_no_number())
 
 
+def existing(raw: object) -> str:
+    """Return the wire's form of a number of any country and type, whether or not it is allowed.
+
+    Raises:
+        InvalidMessage: under `to`: no numbering plan has it, as where a digit is missing.
+        ImproperlyConfigured: `ALLOWED_NUMBERS` cannot be used.
+    """
+    number = recognize(raw)
+    # Of what is none, `normalize` says why.
+    return normalize(raw) if _parse(f"+{number}") is None else number
+
+
 def check_allowed_numbers() -> None:
     """Check the site's `ALLOWED_NUMBERS`.
 

@@ -10,6 +10,7 @@ from django_etelecom.exceptions import InvalidMessage
 from django_etelecom.phone import (
     check_allowed_numbers,
     display,
+    existing,
     mask,
     mask_numbers,
     normalize,
@@ -320,3 +321,29 @@ def test_recognize__asks_no_settings(settings):
 )
 def test_spellings__have_these_digits_in_common(number, digits):
     assert list(spellings(number)) == digits
+
+
+@pytest.mark.parametrize(
+    ("typed", "wire"),
+    [
+        ("0912 345 678", "84912345678"),
+        ("024 3936 1234", "842439361234"),
+        ("+65 8123 4567", "6581234567"),
+    ],
+)
+def test_existing__takes_numbers_that_are_not_allowed(typed, wire):
+    assert existing(typed) == wire
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("0912 345 67", "This is not a phone number"),
+        ("0123 456 7890", "eleven digits"),
+        ("+999 12345678", "This is not a phone number"),
+        ("", "missing"),
+    ],
+)
+def test_existing__refuses_what_no_plan_has(typed, sentence):
+    with pytest.raises(InvalidMessage, match=sentence):
+        existing(typed)
