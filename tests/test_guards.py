@@ -156,6 +156,14 @@ def _let_pass(seconds):
     history.save()
 
 
+def test_cooldown__forgets_what_no_rule_asks_for_any_more(askable, otp_template):
+    otp()
+    _let_pass(2 * 86_400)
+    otp()
+
+    assert len(guards.turns.read(NumberHistory.objects.get().turns)) == 1
+
+
 def test_cooldown__is_each_number_s_own(askable, otp_template):
     otp()
 
