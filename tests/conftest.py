@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from django_etelecom.models import MessageTemplate, RouteRule
@@ -13,6 +14,11 @@ from tests.backends import AskableBackend, ScriptedBackend
 collect_ignore = (
     [] if os.environ.get("DJANGO_SETTINGS_MODULE") == "tests.engines.settings" else ["engines"]
 )
+
+
+# A loaded machine is late, and no test asserts a time.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -152,7 +152,7 @@ values = st.text("ab1!", max_size=12) | st.builds(
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @example(Repeated(Repeated(One("a"), 0, 1, ""), 3, None, ""), "aaaa!")
 @example(Repeated(Alternatives([Sequence([]), One("a")]), 0, None, "?"), "aaa!")
 @given(patterns, values)

@@ -362,7 +362,7 @@ REASONS = st.sampled_from(["", *Reason.values])
     ),
 )
 @example("rejected", {"reason": ""}, [])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_explain__anything_without_claiming_an_arrival(status, row, told):
     message = MessageLog(status=status, **row)
 

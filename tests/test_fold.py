@@ -126,7 +126,6 @@ def explore(told, left, *, confirms):
 ENDLESS = settings(
     max_examples=60,
     stateful_step_count=12,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from django_etelecom.patterns import fault_of_cost, fault_of_pattern
@@ -193,7 +193,6 @@ def test_pattern__is_measured_by_the_longest_value():
     assert fault_of_pattern("[a-z]+( [a-z]+)*", 10**9) == SLOW
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab.*+?(){}[]|\\^$1,:P<>=!", max_size=30))
 def test_any_text__is_no_exception_and_what_is_kept_can_be_run(pattern):
     if fault_of_pattern(pattern, LENGTH) == "":

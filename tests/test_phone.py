@@ -1,6 +1,5 @@
 """Phone numbers: from what people type to the wire, and back to what people see."""
 
-import hypothesis
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
@@ -157,7 +156,6 @@ def test_normalize__digits_from_a_region_that_is_not_allowed_are_no_number(allow
     assert "not a phone number" in refusal_of("4915112345678")
 
 
-@hypothesis.settings(deadline=None)
 @given(st.text(max_size=60) | st.text("0123456789+() .-８", max_size=20))
 def test_normalize__any_text_is_a_number_or_refused(text):
     try:
@@ -251,13 +249,11 @@ def test_mask_numbers__what_is_no_number_stays(text):
     assert mask_numbers(text) == text
 
 
-@hypothesis.settings(deadline=None)
 @given(st.text(), st.sampled_from(["0912345678", "84912345678", "+84 912 345 678"]))
 def test_mask_numbers__whatever_is_around(text, number):
     assert number not in mask_numbers(f"{text}: {number}, {text}")
 
 
-@hypothesis.settings(deadline=None)
 @given(st.text())
 def test_mask__shows_at_most_six_digits_of_a_subscribers_number(text):
     shown = mask(text).removeprefix("84")

@@ -7,7 +7,6 @@ import pickle
 import string
 from urllib.parse import quote, quote_plus
 
-import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -431,7 +430,6 @@ def answers_with_a_secret(draw):
     return draw(st.sampled_from([answer, json.dumps(answer)])), secret
 
 
-@hypothesis.settings(deadline=None)
 @given(answers_with_a_secret())
 def test_redact__no_answer_leaks_a_secret(answer_and_secret):
     answer, secret = answer_and_secret
@@ -439,7 +437,6 @@ def test_redact__no_answer_leaks_a_secret(answer_and_secret):
     assert secret not in redact(answer, [secret])
 
 
-@hypothesis.settings(deadline=None)
 @given(JSON | st.text() | st.binary(), st.lists(st.text()))
 def test_redact__any_answer_is_storable(answer, secrets):
     stored = redact(answer, secrets)

@@ -9,7 +9,6 @@ import traceback
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-import hypothesis
 import pytest
 from django.core.exceptions import ValidationError
 from django.utils.datastructures import MultiValueDict
@@ -575,7 +574,6 @@ VALUES = st.one_of(
 EVERY_KIND = Schema([Parameter(kind.value, kind, required=False) for kind in Kind])
 
 
-@hypothesis.settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(EVERY_KIND.names) | st.text() | st.integers(), VALUES))
 def test_bind__any_mapping_is_bound_or_refused(params):
     try:

@@ -38,6 +38,12 @@ def line(number, *, name="Nguyễn Văn An", amount="150000"):
     return f"{number},{name},DH-{number[-4:]},{amount},24/12/2026,"
 
 
+@pytest.fixture(autouse=True)
+def _worker_with_time(monkeypatch):
+    # Of a loaded machine half a second may be gone before a part is loaded.
+    monkeypatch.setattr(uploads, "PATIENCE", 60.0)
+
+
 @pytest.fixture
 def upload(askable, order_template):
     def upload(*lines, header=HEADER, **options):

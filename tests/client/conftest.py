@@ -14,8 +14,12 @@ from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.transport import NoAnswer, Response, Transport
 from tests.client.fault_server import FaultServer
 
+PATIENCE = 10.0
+"""Seconds, of a transport whose peer is never waited for: no loaded machine is so late."""
 CONNECT_TIMEOUT = 0.5
 TIMEOUT = 0.6
+IMPATIENT = {"connect_timeout": CONNECT_TIMEOUT, "timeout": TIMEOUT}
+"""Of a transport whose peer lets it wait until the time is up."""
 
 
 class AnyTransport(Protocol):
@@ -87,7 +91,7 @@ def made_as(kind: str, trusted: Path) -> Iterator[Callable[..., AnyTransport]]:
     with contextlib.ExitStack() as transports:
 
         def make(**kwargs: Any) -> AnyTransport:
-            times = {"connect_timeout": CONNECT_TIMEOUT, "timeout": TIMEOUT}
+            times = {"connect_timeout": PATIENCE, "timeout": PATIENCE}
             transport = TRANSPORTS[kind](trusted=trusted, **{**times, **kwargs})
             transports.callback(transport.close)
             return transport
@@ -105,6 +109,11 @@ def make_transport(request, trusted) -> Iterator[Callable[..., AnyTransport]]:
 @pytest.fixture
 def transport(make_transport) -> AnyTransport:
     return make_transport()
+
+
+@pytest.fixture
+def impatient(make_transport) -> AnyTransport:
+    return make_transport(**IMPATIENT)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import io
 import zipfile
 from datetime import date, time
 
-import hypothesis
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +40,6 @@ def read(content):
         return
 
 
-@hypothesis.settings(deadline=None)
 @given(
     st.binary(max_size=400)
     | st.text("\"',;\t\r\n\0ato0129=\ufeffạ", max_size=60).map(str.encode)
@@ -51,7 +49,6 @@ def test_any_bytes__are_rows_or_a_sentence(content):
     read(content)
 
 
-@hypothesis.settings(deadline=None)
 @given(
     st.sampled_from([STORED, PACKED]),
     st.lists(
@@ -71,7 +68,6 @@ def test_workbooks_that_are_damaged_here_are_sound():
         assert list(open_sheet(io.BytesIO(content), "upload").rows())
 
 
-@hypothesis.settings(deadline=None)
 @given(
     st.sampled_from(sorted(PARTS)),
     st.lists(
@@ -109,7 +105,6 @@ CELLS = st.builds(
 )
 
 
-@hypothesis.settings(deadline=None)
 @given(st.lists(st.lists(CELLS, max_size=4), max_size=5))
 def test_any_cells__are_rows_or_a_sentence(rows):
     xml = sheet_xml("".join(f"<row>{''.join(row)}</row>" for row in [[], *rows]))

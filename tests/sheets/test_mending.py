@@ -2,7 +2,6 @@
 
 import re
 
-import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,7 +88,6 @@ def test_mend_number__nine_digits_that_may_come_from_abroad(typed, settings):
     assert "two readings" in mend_number(typed).fault
 
 
-@hypothesis.settings(deadline=None)
 @given(st.text(max_size=60) | st.from_regex(r"[0-9]{1,12}([.,][0-9]{1,9})?(E\+?[0-9]{1,2})?"))
 def test_mend_number__any_text_is_mended_told_or_left(text):
     value, notice, fault = mend_number(text)

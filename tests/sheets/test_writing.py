@@ -75,7 +75,6 @@ ANY_TEXT = st.text(
 ) | st.text("'\" \t\r\n=;1", max_size=12)
 
 
-@hypothesis.settings(deadline=None)
 @given(
     columns=st.lists(ANY_TEXT.map(str.strip).filter(bool), min_size=1, max_size=5, unique=True),
     cells=st.lists(st.lists(ANY_TEXT, min_size=5, max_size=5), min_size=1, max_size=5),
