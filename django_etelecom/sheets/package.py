@@ -38,6 +38,9 @@ SMALL = 10 * MEGABYTE
 LAST_ROW = 1_048_576
 """Of a sheet; something of each row stays in memory, and of as many texts."""
 
+LONGEST_FORMAT = 300
+"""Characters of a number's format: Excel takes 255, and each cell that has one is shown by it."""
+
 BLOCK = 65_536
 MAX_WAITING = 10_000
 """Rows whose formulas were met and not yet asked for: openpyxl reads far fewer at once."""
@@ -176,6 +179,10 @@ class _Outline:
             self._unfinished_from = self._parser.CurrentByteIndex
             if name == ROW:
                 self._begin_row(attributes.get("r"))
+        # Of whatever namespace, as openpyxl takes it; what it and we look for in it takes the
+        # square of its length.
+        elif name.endswith("numFmt") and len(attributes.get("formatCode", "")) > LONGEST_FORMAT:
+            raise damaged()
 
     def _end(self, name: str) -> None:
         if name == _CELL and self._has_formula and not self._has_result:

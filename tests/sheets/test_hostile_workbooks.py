@@ -23,6 +23,7 @@ from .files import (
     rows_of,
     sheet_xml,
     strings_xml,
+    values_of,
     zip_of,
 )
 
@@ -112,6 +113,30 @@ def test_bomb__list_of_entries_that_is_too_long_to_hold():
     content = zip_of({f"xl/{number:0200}": "" for number in range(5_000)})
 
     assert "unpacks to far more" in refusal_of(content, NAME)
+
+
+def styles(code, namespace=MAIN):
+    return (
+        f'<styleSheet xmlns="{namespace}">'
+        f'<numFmts><numFmt numFmtId="164" formatCode="{code}"/></numFmts>'
+        '<cellXfs><xf numFmtId="164"/></cellXfs></styleSheet>'
+    )
+
+
+@pytest.mark.parametrize("code", ["yyyy" + "[" * 50_000, "0" * 301])
+@pytest.mark.parametrize("namespace", [MAIN, ""])
+def test_xml__format_that_takes_longer_the_longer_it_is(code, namespace):
+    content = package_of(HEADINGS + ONE_ROW, styles=styles(code, namespace))
+
+    assert "damaged" in refusal_of(content, NAME)
+
+
+def test_xml__format_as_long_as_programs_write_it():
+    rows = HEADINGS + '<row r="2"><c r="A2" s="0"><v>912345678</v></c></row>'
+
+    [(number,)] = values_of(package_of(rows, styles=styles("0" * 300)), NAME)
+
+    assert number == f"{912345678:0300}"
 
 
 BILLION_LAUGHS = (
