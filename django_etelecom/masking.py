@@ -43,7 +43,7 @@ _NAMED = frozenset({"vars", "data", "extra"})
 
 _KEPT = (
     *("event_id", "type", "timestamp", "start_timestamp", "level", "platform", "logger"),
-    *("server_name", "environment", "release", "dist", "sdk"),
+    *("server_name", "environment", "release", "dist"),
 )
 """What is left of an event that could not be looked through."""
 

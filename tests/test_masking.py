@@ -5,8 +5,10 @@ import html
 import json
 import logging
 import logging.config
+import re
 import time
 from logging.handlers import BufferingHandler
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -382,6 +384,17 @@ def test_filter__is_cheap(logged):
     assert min(seconds() for _ in range(3)) < 0.001
 
 
+def test_own_lines__come_from_one_logger():
+    package = Path(masking.__file__).parent
+    named = {
+        name
+        for module in package.rglob("*.py")
+        for name in re.findall(r"getLogger\((.*?)\)", module.read_text())
+    }
+
+    assert named == {'"django_etelecom"', "self.name"}
+
+
 def test_own_lines__are_masked_without_any_settings(caplog):
     logging.getLogger("django_etelecom").error("Key (recipient)=(84912345678) is taken")
 
@@ -486,9 +499,15 @@ def test_before_send__body_of_another_view_loses_its_values_alone(site):
 
 
 @pytest.mark.parametrize(
-    "where", ["admin:etelecom_messagelog_send", "admin:etelecom_campaign_upload"]
+    "where",
+    [
+        "admin:etelecom_messagelog_send",
+        "admin:etelecom_campaign_upload",
+        "etelecom_api:messages",
+        "etelecom_api:message_check",
+    ],
 )
-def test_before_send__body_of_a_page_of_the_admin(where):
+def test_before_send__body_of_what_is_posted_to_this_app(where):
     request = {"url": f"https://shop.example{reverse(where)}", "data": {"to": "x", "n": None}}
 
     assert before_send({"request": request})["request"]["data"] == {"to": "•••", "n": None}
