@@ -42,9 +42,14 @@ def recent(turns: Sequence[Turn], every: Sequence[GuardRules], *, now: float) ->
         every: the rules of all categories.
         now: seconds since 1970.
     """
-    longest = max((limit.seconds for rules in every for limit in rules.limits), default=0)
-    since = now - max(longest, RUN)
+    since = now - looks_back(every)
     return [turn for turn in turns if turn.at > since]
+
+
+def looks_back(every: Sequence[GuardRules]) -> int:
+    """Return for how many seconds a rule may ask for a turn."""
+    longest = max((limit.seconds for rules in every for limit in rules.limits), default=0)
+    return max(longest, RUN)
 
 
 def waits(turns: Sequence[Turn], turn: Turn, rules: GuardRules) -> tuple[float, float]:

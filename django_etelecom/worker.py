@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
-from . import campaigns, reports, summary, uploads
+from . import campaigns, numbers, reports, summary, uploads
 from .lifecycle import sweep
 from .polling import Poller
 from .sender import DEFAULT_CONCURRENCY, Sender
@@ -114,6 +114,7 @@ class Worker:
         if upkeep:
             done.lapsed = sweep() + campaigns.upkeep() + uploads.upkeep()
             summary.upkeep()
+            numbers.upkeep()
             done.matched = reports.match_inbox()
             reports.bring_forward()
         sender.come_in(wait=0.05)
