@@ -1,6 +1,7 @@
 """System checks: what would keep this site from sending, told before it tries."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from django.apps import AppConfig
@@ -17,7 +18,8 @@ from .backends.locmem import LocMemBackend
 from .client.transport import check_url
 from .conf import KNOWN_ACCOUNT_SETTINGS, KNOWN_SETTINGS, settings
 from .dispatchers import check_dispatcher, dispatcher, tasks
-from .models import MessageLog, MessageTemplate, RouteRule
+from .models import Consent, MessageLog, MessageTemplate, RouteRule, Suppression
+from .numbers import has_lost_keys
 from .phone import check_allowed_numbers
 from .sealing import check_keys
 
@@ -236,4 +238,31 @@ def check_database(
         )
         for code, account in orphans
     ]
-    return found
+    return found + _check_lost_keys()
+
+
+def _check_lost_keys() -> list[CheckMessage]:
+    """Warn of listed numbers that no key of today's finds again."""
+    try:
+        lost = [model for model in (Suppression, Consent) if has_lost_keys(model)]
+    except (DatabaseError, ImproperlyConfigured):
+        return []  # Not migrated yet, or told by `check_settings`.
+    return [
+        Warning(
+            f"Rows of the {model._meta.verbose_name_plural} go by a key that this site has no "
+            f"more: {consequence}.",
+            hint="Put the former key back, into ETELECOM['ENCRYPTION_KEYS'] or, if it was the "
+            "SECRET_KEY, into SECRET_KEY_FALLBACKS.",
+            id="etelecom.W008",
+        )
+        for model, consequence in _LOST.items()
+        if model in lost
+    ]
+
+
+_LOST: Mapping[type[Suppression | Consent], str] = MappingProxyType(
+    {
+        Suppression: "those numbers are not known again, and are sent to",
+        Consent: "those numbers are not known again, and get no advertising",
+    }
+)

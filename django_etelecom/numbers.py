@@ -26,7 +26,7 @@ from .exceptions import InvalidMessage
 from .models import Consent, MessageLog, NumberHistory, Suppression
 from .phone import existing, mask, recognize
 from .redaction import clean_text
-from .sealing import number_digests
+from .sealing import number_digests, number_keys
 
 Reason = Suppression.Reason
 Scope = Suppression.Scope
@@ -343,6 +343,28 @@ def consents_of(number: str) -> QuerySet[Consent]:
 def _keep_latest(instants: dict[str, datetime], number: str, instant: datetime | None) -> None:
     if instant is not None and (number not in instants or instants[number] < instant):
         instants[number] = instant
+
+
+# --- Keys -----------------------------------------------------------------------------------------
+
+
+def has_lost_keys(model: type[Suppression | Consent]) -> bool:
+    """Tell whether the list has rows whose digest no key of today's makes.
+
+    Some look-ups by the index, whatever the size of the table: what lies between the digests of
+    the keys that are known.
+
+    Raises:
+        ImproperlyConfigured: `ENCRYPTION_KEYS` cannot be used.
+    """
+    rows = model._default_manager.using(model.database()).order_by()
+    begins = ""
+    for name in sorted(number_keys()):
+        if rows.filter(number_digest__gt=begins, number_digest__lt=name).exists():
+            return True
+        # After all that begins with it, in whatever order a database has full stop and digits.
+        begins = f"{name}g"
+    return rows.filter(number_digest__gt=begins).exists()
 
 
 # --- What numbers had lately ----------------------------------------------------------------------

@@ -7,7 +7,9 @@ from django.core import checks
 from django.core.management import call_command
 from django.db import OperationalError, connections
 
-from django_etelecom.models import MessageTemplate, RouteRule
+from django_etelecom.models import MessageTemplate, RouteRule, Suppression
+from django_etelecom.numbers import has_lost_keys
+from django_etelecom.services import record_consent, suppress_number
 
 GOOD = {"USERNAME": "u", "PASSWORD": "p"}
 
@@ -175,3 +177,44 @@ def test_checks__run_with_the_project(settings, capsys):
     settings.ETELECOM = etelecom()
 
     call_command("check", "--database", "default", "--fail-level", "ERROR")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("position", [0, 1])
+def test_checks__numbers_listed_by_a_key_that_was_lost(settings, position):
+    settings.ETELECOM = etelecom()
+    RouteRule.objects.create(name="r", channels=["3"], is_default=True)
+    former = settings.SECRET_KEY
+    list_number = [
+        lambda: suppress_number("0912345678"),
+        lambda: record_consent("0912345678", source="Form"),
+    ][position]
+    list_number()
+    assert ids(databases=["default"]) == []
+
+    for key in map("key {}".format, range(20)):
+        # Before and after the lost one, in the order of their names.
+        settings.SECRET_KEY = key
+        [message] = run(databases=["default"])
+        assert message.id == "etelecom.W008"
+        assert ["are sent to", "get no advertising"][position] in message.msg
+
+    settings.SECRET_KEY_FALLBACKS = ["key 1", former, "key 2"]
+    assert ids(databases=["default"]) == []
+
+
+@pytest.mark.django_db
+def test_checks__lost_keys_take_few_look_ups(settings, django_assert_num_queries):
+    settings.SECRET_KEY_FALLBACKS = ["another", "third"]
+    suppress_number("0912345678")
+
+    with django_assert_num_queries(4):
+        assert not has_lost_keys(Suppression)
+
+
+@pytest.mark.django_db
+def test_checks__lost_keys_where_keys_cannot_be_used(settings):
+    settings.ETELECOM = {**etelecom(), "ENCRYPTION_KEYS": ["short"]}
+    RouteRule.objects.create(name="r", channels=["3"], is_default=True)
+
+    assert ids(databases=["default"]) == ["etelecom.E007"]
