@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import django
@@ -36,6 +37,8 @@ INSTALLED_APPS = [
     "django_etelecom",
     "shop",
 ]
+if find_spec("drf_spectacular"):
+    INSTALLED_APPS.append("drf_spectacular")
 if django.VERSION < (6, 0):
     INSTALLED_APPS.append("django_tasks")
 MIDDLEWARE = [
@@ -58,6 +61,13 @@ TEMPLATES = [
         },
     },
 ]
+REST_FRAMEWORK = {}
+if find_spec("drf_spectacular"):
+    REST_FRAMEWORK["DEFAULT_SCHEMA_CLASS"] = "drf_spectacular.openapi.AutoSchema"
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.1",
+    "WEBHOOKS": ["django_etelecom.api.openapi.delivery_report"],
+}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ETELECOM = {
     "ACCOUNTS": {

@@ -58,8 +58,8 @@ def check_replay(
         and (message.send_at is not None) == is_to_be_queued(body)
         and (message.is_stripped or message.metadata == (body.get("metadata") or {}))
         and expires_at in (None, message.expires_at)
-        # A worker that tries again moves it.
-        and (message.attempts > 0 or send_at in (None, message.send_at))
+        # It is put off where the hours are closed, and by a worker that tries again.
+        and (send_at is None or message.send_at is None or send_at <= message.send_at)
     )
     if not is_same:
         raise Conflict(

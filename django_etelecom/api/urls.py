@@ -1,8 +1,13 @@
 """The addresses of the API: `path("api/", include("django_etelecom.api.urls"))`."""
 
+from django.apps import apps
 from django.urls import path
 
 from . import campaigns, messages, routes, templates
+
+if apps.is_installed("drf_spectacular"):
+    # It finds what is said of the views once this has been imported.
+    from . import openapi  # noqa: F401
 
 app_name = "etelecom_api"
 
