@@ -31,11 +31,11 @@ from .dispatchers import dispatch
 from .drafts import Draft, prepare
 from .exceptions import InvalidMessage
 from .models import MessageLog, MessageTemplate, RouteRule
-from .privacy import erase_number as erase_number
 from .numbers import lift_suppression as lift_suppression
 from .numbers import record_consent as record_consent
 from .numbers import suppress_number as suppress_number
 from .numbers import withdraw_consent as withdraw_consent
+from .privacy import erase_number as erase_number
 from .template_import import check_import as check_import
 from .template_import import import_templates as import_templates
 from .transactions import refuse_inside_atomic
