@@ -99,7 +99,7 @@ def test_campaign__rests_sealed(askable, otp_template):
     assert "483920" not in dump()
     assert "345678" not in dump()
     load_parts(campaign, patience=60)
-    assert values_of(campaign.rows.get()) == {"to": "0912345670", "otp": "<list>"}
+    assert values_of(campaign.rows.get()) == {"to": "0912345670", "otp": "•••"}
 
 
 def test_campaign__headings_are_matched_as_those_of_a_sheet(begin, askable):
