@@ -34,7 +34,7 @@ _WITHIN = re.compile(r"\+?[0-9](?:[ .()-]*[0-9]){8,}")
 _ELEVEN_DIGITS = re.compile(r"(?:\+?84|0084)?0?1(?:2\d|6[2-9]|86|88|99)\d{7}")
 
 # What may be a number in a form that no plan has any more: as dialled at home, and in the wire's.
-_AT_HOME = re.compile(r"0[1-9][0-9]{7,9}")
+_AT_HOME = re.compile(r"0[1-9][0-9]{8,9}")
 _OF_ANY_COUNTRY = re.compile(r"\+?[1-9][0-9]{7,14}")
 
 

@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import prefetch_related_objects
 from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
+    HttpResponseBase,
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
@@ -22,19 +23,22 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from ..covers import Cover
+from ..exceptions import InvalidMessage
 from ..explanation import Step, explain, network_name
 from ..models import MessageLog
 from ..models.routes import channel_names
+from ..phone import recognize
 from ..transactions import non_atomic
 from .cancel import cancel_one
 from .log import recorded
+from .number_pages import disclose, erase, erase_page, may_disclose, may_erase
 from .numbers import SAW_NUMBER, record_sight, sees_numbers, shown_number
 from .refresh import refresh_one
 from .rendering import filled_text, legible
 from .sending import again_page, may_resend, may_send
 from .timeline import chain_of, timeline_of
 
-View = Callable[[HttpRequest, MessageLog], HttpResponse]
+View = Callable[[HttpRequest, MessageLog], HttpResponseBase]
 
 
 class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
@@ -99,6 +103,8 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
             self._path(
                 "resend", self.resend_view, "GET", may=lambda request: may_resend(request, self)
             ),
+            self._path("disclose", self.disclose_view, "POST", may=may_disclose),
+            self._path("erase", self.erase_view, "POST", may=may_erase),
             *super().get_urls(),
         ]
 
@@ -119,7 +125,7 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
             may: whether a person may who may see messages.
         """
 
-        def guarded(request: HttpRequest, object_id: str) -> HttpResponse:
+        def guarded(request: HttpRequest, object_id: str) -> HttpResponseBase:
             if request.method != method:
                 return HttpResponseNotAllowed([method])
             if not self.has_view_permission(request) or not may(request):
@@ -146,6 +152,27 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
 
     def resend_view(self, request: HttpRequest, message: MessageLog) -> HttpResponse:
         return again_page(self, request, message)
+
+    def disclose_view(self, request: HttpRequest, message: MessageLog) -> HttpResponseBase:
+        """Return all that is held about the number of a message as a file."""
+        return self._about_number(request, message, disclose)
+
+    def erase_view(self, request: HttpRequest, message: MessageLog) -> HttpResponseBase:
+        """Ask whether what is held about the number is to be erased; confirmed, erase it."""
+        is_confirmed = request.POST.get("act") == "confirm"
+        return self._about_number(request, message, erase if is_confirmed else erase_page)
+
+    def _about_number(
+        self, request: HttpRequest, message: MessageLog, act: Callable[..., HttpResponseBase]
+    ) -> HttpResponseBase:
+        # As it is stored: what lies on the number for this person's eyes is not on that.
+        rows = MessageLog.objects.using(MessageLog.database()).filter(pk=message.pk)
+        try:
+            number = recognize(rows.values_list("recipient", flat=True).first())
+        except InvalidMessage:
+            messages.warning(request, str(_("There is no number any more: it was erased.")))
+            return self._to_page_of(message)
+        return act(self, request, number, message)
 
     def _to_page_of(self, message: MessageLog) -> HttpResponseRedirect:
         return HttpResponseRedirect(self._url("change", message.pk))
@@ -209,11 +236,20 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
                 for step in explanation.steps
                 if may[step]
             },
+            "number_urls": self._number_urls(request, message),
             "chain": chain_of(message),
             "sees_campaigns": request.user.has_perm("etelecom.view_campaign")
             or request.user.has_perm("etelecom.send_campaign"),
         }
         return super().render_change_form(request, {**context, **told}, *args, **kwargs)
+
+    def _number_urls(self, request: HttpRequest, message: MessageLog) -> dict[str, str]:
+        may = {"disclose": may_disclose(request), "erase": may_erase(request)}
+        return {
+            name: self._url(name, message.pk)
+            for name, allowed in may.items()
+            if allowed and not message.is_stripped
+        }
 
     # --- Its fields -------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from .export import export_view, may_export
 from .lookups import AskableLists
 from .message_list import MessageList, PageActionForm, record_list
 from .message_page import MessagePage
+from .number_pages import NumberPages, may_answer
 from .numbers import record_sight
 from .refresh import refresh_many
 from .rendering import status_badge
@@ -30,7 +31,7 @@ from .send import SendPages
 
 
 @admin.register(MessageLog)
-class MessageLogAdmin(MessagePage, SendPages, AskableLists):
+class MessageLogAdmin(MessagePage, SendPages, NumberPages, AskableLists):
     list_display = [
         "number_in_list",
         "status_in_words",
@@ -85,6 +86,7 @@ class MessageLogAdmin(MessagePage, SendPages, AskableLists):
         told = {
             "paused_accounts": paused_accounts(request, self.admin_site),
             "may_export": may_export(request),
+            "may_answer": may_answer(request),
         }
         response = super().changelist_view(request, {**told, **(extra_context or {})})
         if isinstance(response, TemplateResponse) and response.context_data:

@@ -52,10 +52,14 @@ ROLES = {
     "resend": ["resend_message"],
     "export": ["export_messages"],
     "view_recipient": ["view_recipient"],
+    "disclose": ["export_number"],
+    "erase": ["erase_number"],
     # And as they are given.
     "resender": ["view_messagelog", "send_message", "resend_message"],
     "exporter": ["view_messagelog", "export_messages"],
     "reader": ["view_messagelog", "view_recipient"],
+    "discloser": ["view_messagelog", "export_number"],
+    "eraser": ["view_messagelog", "erase_number"],
     "editor": [*EDIT, "change_accountstate"],
 }
 """Permissions of the app that each role's user has, beside `anonymous` and `superuser`."""
@@ -67,7 +71,8 @@ RESENDERS = {"resender", SUPERUSER}
 EXPORTERS = {"exporter", SUPERUSER}
 CAMPAIGNERS = {"campaign", SUPERUSER}
 EDITORS = {"editor", SUPERUSER}
-SEE_MESSAGES = {"view", "resender", "exporter", "reader", SUPERUSER}
+SEE_MESSAGES = {"view", "resender", "exporter", "reader", "discloser", "eraser", SUPERUSER}
+ANSWERERS = {"disclose", "erase", "discloser", "eraser", SUPERUSER}
 SEE_CAMPAIGNS = {"view", "campaign", SUPERUSER}
 SEE_ACCOUNTS = {"view", "editor", SUPERUSER}
 SEE_TEMPLATES = {"view", "editor", SUPERUSER}
@@ -75,8 +80,8 @@ SEE_ROUTES = {"view", "editor", SUPERUSER}
 
 PAGES = {
     # page: who may look at it, and who may post to it
-    # Who may send alone is led on to the pages for it.
-    "messagelog_changelist": (SEE_MESSAGES | {"send"}, SEE_MESSAGES),
+    # Who may send alone is led on to the pages for it, and so is who answers for numbers.
+    "messagelog_changelist": (SEE_MESSAGES | {"send", "disclose", "erase"}, SEE_MESSAGES),
     "messagelog_add": (NOBODY, NOBODY),
     "messagelog_change": (SEE_MESSAGES, NOBODY),
     "messagelog_delete": (NOBODY, NOBODY),
@@ -86,6 +91,9 @@ PAGES = {
     "messagelog_cancel": (NOBODY, RESENDERS),
     "messagelog_resend": (RESENDERS, NOBODY),
     "messagelog_export": (EXPORTERS, NOBODY),
+    "messagelog_number": (ANSWERERS, ANSWERERS),
+    "messagelog_disclose": (NOBODY, {"discloser", SUPERUSER}),
+    "messagelog_erase": (NOBODY, {"eraser", SUPERUSER}),
     "dashboard": (SEE_MESSAGES, NOBODY),
     "dashboard_changelist": (SEE_MESSAGES, NOBODY),
     "campaign_changelist": (SEE_CAMPAIGNS, SEE_CAMPAIGNS),
@@ -143,6 +151,7 @@ POSTED = {
     # What does something where it is not refused.
     "messagelog_refresh": dict,
     "messagelog_cancel": dict,
+    "messagelog_erase": lambda: {"act": "confirm"},
     "campaign_upload": lambda: {"template": "order_confirmation", "file": sheet()},
     "campaign_columns": lambda: {
         f"columns.{name}": {"customer_name": "Khách"}.get(name, name) for name in HEADER.split(",")
@@ -518,7 +527,10 @@ def pages_with_numbers(site: Site, role: str):
             yield f"{send_url('order_confirmation')}&resend_of={first.public_id}{way}"
 
 
-@pytest.mark.parametrize("role", ["view", "resender", "exporter", "campaign", "send", "editor"])
+@pytest.mark.parametrize(
+    "role",
+    ["view", "resender", "exporter", "campaign", "send", "editor", "discloser", "eraser"],
+)
 def test_numbers__are_shown_whole_on_no_page_to_who_may_not_see_them(site, role):
     for where in pages_with_numbers(site, role):
         assert not shows_number(site.clients[role].get(where)), where

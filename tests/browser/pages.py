@@ -64,6 +64,13 @@ def faulty_upload(page: Page, made: Stock) -> None:
     page.get_by_text("Please correct the errors below.").wait_for()
 
 
+def erasing(page: Page, made: Stock) -> None:
+    page.goto(url("messagelog_number"))
+    page.get_by_label("Number:").fill("0912 345 678")
+    page.get_by_role("button", name="Erase…").click()
+    page.get_by_text("What is erased cannot be had back.").wait_for()
+
+
 def address_of(
     name: str, keys: Callable[[Stock], Iterable[int]] = lambda made: ()
 ) -> Callable[[Page, Stock], object]:
@@ -85,6 +92,8 @@ PAGES: dict[str, Callable[[Page, Stock], object]] = {
     "resend form": resend_form,
     "faulty send form": faulty_send_form,
     "send check": send_check,
+    "number": address_of("messagelog_number"),
+    "erasing": erasing,
     "templates": address_of("messagetemplate_changelist"),
     "new template": address_of("messagetemplate_add"),
     "template": address_of("messagetemplate_change", lambda made: [made.messages[0].template_id]),
