@@ -20,7 +20,6 @@ from django.utils import timezone
 from . import turns
 from .client.opaque import Opaque, shielded
 from .models import Campaign, Consent, MessageEvent, MessageLog, MessageTemplate, Suppression
-from .phone import recognize
 from .redaction import MASK
 from .sealing import SealBroken
 from .sheets import SheetRow
@@ -93,10 +92,10 @@ def export_number(phone: str) -> Iterator[str]:
         phone: as a person typed it. It need not be one that may be sent to.
 
     Raises:
-        InvalidMessage: under `to`: this is no phone number.
+        InvalidMessage: under `phone`: this is no phone number.
         ImproperlyConfigured: `ENCRYPTION_KEYS` cannot be used.
     """
-    return _document(Traces(recognize(phone)))
+    return _document(Traces.of(phone))
 
 
 def _document(traces: Traces) -> Iterator[str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -30,7 +30,7 @@ from .models import (
     Suppression,
 )
 from .models.messages import Status
-from .phone import recognize
+from .numbers import Entry, suppress_all
 from .sealing import SealBroken
 from .stripping import DEFAULT_BATCH, rest, strip
 from .traces import Traces
@@ -38,6 +38,9 @@ from .uploads import drop_rows, rows_waiting
 
 HAS_LEFT = ~Q(status__in=[Status.QUEUED, Status.SENDING])
 """Messages that no process sends any more."""
+
+ERASED = (Suppression.Reason.ERASED, Suppression.Scope.EVERYTHING)
+"""Why a number that was erased is suppressed, and what it gets no more of."""
 
 HELD_UP = 50
 """Tries to have messages that another process has locked, a tenth of a second apart."""
@@ -99,11 +102,11 @@ def erase_number(
         go_on: called after each batch with what was done so far; False ends it.
 
     Raises:
-        InvalidMessage: under `to`: this is no phone number.
+        InvalidMessage: under `phone`: this is no phone number.
         ImproperlyConfigured: `ENCRYPTION_KEYS` cannot be used.
         RuntimeError: inside `atomic()`, which would hold all of it to the end.
     """
-    traces = Traces(recognize(phone))
+    traces = Traces.of(phone)
     erased = Erased()
     if dry_run:
         steps = _counted(traces, erased)
@@ -126,7 +129,7 @@ def _erased(
     # First, so that no guard lets anything new go.
     _take_off_lists(traces, erased)
     if suppress:
-        _suppress(traces, by)
+        suppress_all([Entry(traces.number, *ERASED)], by_pk=getattr(by, "pk", None))
     yield
     # What a dead process has left behind would be left for ever where no worker runs.
     lifecycle.sweep()
@@ -155,25 +158,6 @@ def _take_off_lists(traces: Traces, erased: Erased) -> None:
         withdrawn_at = Coalesce(F("withdrawn_at"), Value(timezone.now()))
         erased.consents = consents.update(recipient="", withdrawn_at=withdrawn_at)
         traces.history.delete()
-
-
-def _suppress(traces: Traces, by: Any) -> None:
-    entries = traces.listed(Suppression)
-    if entries.filter(reason=Suppression.Reason.ERASED).exists():
-        return
-    entry = Suppression(
-        number_digest=traces.digest,
-        reason=Suppression.Reason.ERASED,
-        scope=Suppression.Scope.EVERYTHING,
-        created_by_id=getattr(by, "pk", None),
-    )
-    try:
-        with transaction.atomic(using=entries.db):
-            entry.save(force_insert=True, using=entries.db)
-    except IntegrityError:
-        # Another process has just done it.
-        if not entries.filter(reason=Suppression.Reason.ERASED).exists():
-            raise
 
 
 def _rename_campaigns(traces: Traces) -> None:

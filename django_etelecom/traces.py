@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from . import phone
 from .client.opaque import Opaque, shielded
+from .exceptions import InvalidMessage
 from .loading import values_of
 from .models import (
     Campaign,
@@ -73,6 +74,19 @@ class Traces:
         self.unreadable = 0
         """Rows and uploads that today's keys do not open, of those that were looked into."""
 
+    @classmethod
+    def of(cls, typed: object) -> Traces:
+        """Return the traces of a number as a person typed it, which need not be allowed today.
+
+        Raises:
+            InvalidMessage: under `phone`: this is no phone number.
+            ImproperlyConfigured: `ENCRYPTION_KEYS` cannot be used.
+        """
+        try:
+            return cls(phone.recognize(typed))
+        except InvalidMessage as error:
+            raise InvalidMessage({"phone": error.messages}) from None
+
     @property
     def messages(self) -> QuerySet[MessageLog]:
         """Return the messages that were or are to be sent to it and are not stripped."""
@@ -89,11 +103,6 @@ class Traces:
         """Return what limits know of it."""
         histories = NumberHistory.objects.using(self._database)
         return histories.filter(number_digest__in=self._digests)
-
-    @property
-    def digest(self) -> str:
-        """Return the digest by which it is listed today."""
-        return self._digests[0]
 
     def without(self, text: str) -> str:
         """Return a text with the number masked, in whatever spelling it stands there."""

@@ -166,7 +166,7 @@ def test_export__of_what_is_no_number_raises_before_it_begins(typed):
     with pytest.raises(InvalidMessage) as caught:
         export_number(typed)
 
-    assert list(caught.value.message_dict) == ["to"]
+    assert list(caught.value.message_dict) == ["phone"]
 
 
 def test_export__by_keys_that_cannot_be_used_raises_before_it_begins(askable, settings):
