@@ -239,13 +239,11 @@ class LogFilter(logging.Filter):
 def _mask_record(record: logging.LogRecord) -> None:
     try:
         message = record.getMessage()
-        fits = True
     # The handler would say so, and print message and arguments as they are.
     except Exception:  # noqa: BLE001
         message = f"{record.msg!r} % {record.args!r}"
-        fits = False
     masked = mask(message)
-    if not fits or masked != message or _masked_value(record.args) is not record.args:
+    if masked != message or _masked_value(record.args) is not record.args:
         record.msg, record.args = masked, None
     if record.exc_info and record.exc_info[1] is not None:
         error = cast(BaseException, _masked_error(record.exc_info[1], {}))

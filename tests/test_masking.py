@@ -98,6 +98,12 @@ def test_mask__user_name_that_is_part_of_a_word_stays():
     assert mask("'shop-user'") == "'•••'"
 
 
+def test_mask__secret_that_begins_as_another_does(site):
+    site.ETELECOM = {"WEBHOOK_TOKENS": ["long-enough-token", "long-enough-token-2"]}
+
+    assert mask("long-enough-token-2, long-enough-token") == "•••, •••"
+
+
 def test_mask__words_as_short_as_a_demonstrations_stay():
     assert mask("a demo of a demo") == "a demo of a demo"
 
@@ -208,6 +214,12 @@ def test_filter__message_that_its_arguments_do_not_fit(logged, capsys):
 
     assert logged.text() == "'to %d' % ('091•••678',)\n'%s %s' % ('•••',)"
     assert capsys.readouterr().err == ""
+
+
+def test_filter__message_that_does_not_fit_and_hides_nothing_is_left_to_logging(logged):
+    logged.warning("%s %s", "one")
+
+    assert logged.records[0].args == ("one",)
 
 
 def test_filter__extra_of_any_depth(logged):
