@@ -40,12 +40,15 @@ from django_etelecom import (
     env,
     events,
     framework_tasks,
+    guards,
     loading,
     reports,
     sealing,
     signals,
 )
 from django_etelecom.admin import forms
+from django_etelecom.api import messages as api_messages
+from django_etelecom.api import throttles
 from django_etelecom.backends.http import HTTPBackend
 from django_etelecom.client import connections
 from django_etelecom.exceptions import InvalidMessage
@@ -65,6 +68,7 @@ from django_etelecom.services import (
     queue_message,
     refresh_status,
     resend_message,
+    resume_account,
     send_message,
 )
 from django_etelecom.simulator import Outcome, Simulator
@@ -172,6 +176,12 @@ class Browser(RequestFactory):
         """Post a form of the admin."""
         return self.post(where, {"csrfmiddlewaretoken": "c" * 32, **fields})
 
+    def ask(self, name: str, body: object, *of: str, **headers: str) -> HttpResponse:
+        """Post to the API."""
+        where = reverse(f"etelecom_api:{name}", args=of)
+        headers["HTTP_X_CSRFTOKEN"] = "c" * 32
+        return self.post(where, body, content_type="application/json", **headers)
+
     def report(self, token: str, body: object) -> HttpResponse:
         """Post to the webhook as the provider does."""
         return self.post(
@@ -228,6 +238,7 @@ class Site:
             "ACCOUNTS": {"default": env.account()},
             "WEBHOOK_TOKENS": [self.canaries["webhook token"]],
             "ENCRYPTION_KEYS": [self.canaries["encryption key"]],
+            "GUARDS": {"otp": {"LIMITS": [], "COOLDOWN": [], "BUDGET": None}},
             **changes,
         }
 
@@ -236,6 +247,10 @@ class Site:
 
     def row(self) -> dict[str, str]:
         return {"to": PHONE, **self.params()}
+
+    def message(self, **changes: object) -> dict[str, object]:
+        """What is posted to the API."""
+        return {"template": TEMPLATE, "to": PHONE, "params": self.params(), **changes}
 
     def fields(self) -> dict[str, str]:
         """What is typed into the admin's form."""
@@ -396,6 +411,7 @@ def fault(function: Callable[[Site], None]) -> Callable[[Site], None]:
 def every_outcome_of_the_provider(site):
     for outcome in Outcome:
         site.view(lambda to=outcome.phone_number: site.send(to))
+        resume_account("default")
     for message in (MessageLog.objects.filter(status="rejected"), MessageLog.objects.all()):
         site.view(message.latest().raise_for_status)
     assert MessageLog.objects.count() == len(Outcome)
@@ -448,6 +464,7 @@ def every_echo_of_the_request(site):
         site.configure(server)
         for number in range(15):  # noqa: B007  # the server asks for it
             site.view(site.send)
+            resume_account("default")
             with contextlib.suppress(InvalidMessage):
                 refresh_status(MessageLog.objects.latest())
             site.command("etelecom_import_templates")
@@ -574,6 +591,32 @@ def check_and_send_again(site):
     assert MessageLog.objects.count() == 2
 
 
+# What guards stop.
+
+
+@fault
+def a_number_that_gets_no_more(site):
+    once = {"GUARDS": {"otp": {"LIMITS": [(1, 60)]}}}
+    site.configure(site.simulator, **once)
+    site.send()
+    site.view(site.send)
+    checked = site.staff.submit(send_page(), step="check", **site.fields())
+    site.staff.submit(send_page(), step="confirm", message=sealed_in(checked))
+    assert site.staff.ask("messages", site.message()).status_code == 429
+    site.view(lambda: queue_campaign(TEMPLATE, [site.row()]))
+    call_command("etelecom_worker", "--once")
+    assert "SendBlocked" in site.reported.getvalue()
+
+
+@fault
+def guards_that_cannot_be_asked(site):
+    site.breaks(guards, "verdicts")
+    site.breaks(guards, "take_turn", OperationalError("server closed the connection"))
+    site.view(site.send)
+    site.view(lambda: check_message(TEMPLATE, PHONE, site.params()))
+    assert site.staff.ask("message_check", site.message()).status_code == 500
+
+
 # What waits.
 
 
@@ -599,7 +642,7 @@ def a_queue_that_libcurl_carries(site):
         for number in range(15):  # noqa: B007  # the server asks for it
             queue_message(TEMPLATE, PHONE, site.params())
             call_command("etelecom_worker", "--once")
-            AccountState.objects.update(paused_at=None)
+            resume_account("default")
     assert not MessageLog.objects.filter(status__in=("queued", "sending")).exists()
 
 
@@ -794,6 +837,71 @@ def a_report_whose_receiver_raises(site):
 
 
 # The API.
+
+
+@fault
+def requests_of_the_api(site):
+    ask = site.staff.ask
+    queued = {"send_at": "2999-01-01T00:00:00Z"}
+    for body in (
+        site.message(),
+        site.message(to="12"),
+        site.message(params=[site.canaries["otp"]]),
+        site.message(params=site.params() | {"otp": site.canaries["pin"], "more": "1"}),
+        site.message(**queued, otp=site.canaries["pin"]),
+        json.dumps(site.message())[:-2],
+        "[" * 9_000,
+        [site.message()],
+        site.canaries["otp"],
+    ):
+        ask("messages", body)
+        ask("message_check", body)
+    ask("messages", site.message(queue=True))
+    first = MessageLog.objects.earliest("pk")
+    for body in ({}, {"params": site.params()}, {"params": {"otp": site.canaries["pin"]}}):
+        ask("resend", body, str(first.public_id))
+    for name in ("refresh", "cancel"):
+        ask(name, {}, str(first.public_id))
+    site.staff.post(reverse("etelecom_api:messages"), site.params())
+    site.staff.get(reverse("etelecom_api:message", args=[first.public_id]))
+    assert site.staff.get(reverse("etelecom_api:messages")).status_code == 200
+
+
+@fault
+def the_same_key_for_other_content_over_the_api(site):
+    site.staff.ask("messages", site.message(), HTTP_IDEMPOTENCY_KEY="a")
+    again = site.staff.ask("messages", site.message(to="0912345679"), HTTP_IDEMPOTENCY_KEY="a")
+    assert again.status_code == 409
+
+
+@fault
+def the_api_fails_before_it_reads_a_request(site):
+    site.breaks(throttles.SendThrottle, "allow_request")
+    assert site.staff.ask("messages", site.message()).status_code == 500
+
+
+@fault
+def the_api_fails_to_send(site):
+    site.breaks(api_messages, "send_message")
+    assert site.staff.ask("messages", site.message()).status_code == 500
+
+
+@fault
+def the_api_fails_to_write(site):
+    site.breaks(MessageLog, "save")
+    assert site.staff.ask("messages", site.message()).status_code == 500
+
+
+@fault
+def the_api_fails_to_answer(site):
+    site.breaks(api_messages, "written")
+    assert site.staff.ask("messages", site.message()).status_code == 500
+
+
+@fault
+def the_api_cannot_be_used(site):
+    site.configure(site.simulator, ACCOUNTS={})
+    assert site.staff.ask("messages", site.message()).status_code == 503
 
 
 # The command line.
