@@ -118,25 +118,13 @@ def lift_suppression(phone: str, *, reason: str | None = None, by: Any = None) -
         ImproperlyConfigured: the site's keys cannot be used.
     """
     faults: dict[str, list[str]] = {}
-    number = collect(faults, lambda: _phone(phone, recognize))
+    number = collect(faults, lambda: read_number(phone))
     if reason is not None:
         collect(faults, lambda: _choice("reason", reason, Reason.values))
     by_pk = collect(faults, lambda: _user_pk(by))
     if faults or number is None:
         raise InvalidMessage(faults)
-    listed = suppressions_of(number)
-    lifted = listed if reason is None else listed.filter(reason=reason)
-    count, _by_model = lifted.delete()
-    if count:
-        # The row is gone; this is what is left to be asked.
-        logger.info(
-            "Suppressions of %s lifted: %d (%s), by user %s.",
-            mask(number),
-            count,
-            reason or "all reasons",
-            by_pk,
-        )
-    return count
+    return lift_all([number], reason=reason, by_pk=by_pk)
 
 
 def read_entry(phone: object, *, reason: object, scope: object = None, note: object = "") -> Entry:
@@ -157,10 +145,15 @@ def read_entry(phone: object, *, reason: object, scope: object = None, note: obj
     return Entry(number, why, str(what or SCOPES[why]), text)
 
 
-def suppress_all(entries: Sequence[Entry], *, by_pk: Any = None) -> int:
+def suppress_all(entries: Sequence[Entry], *, by_pk: Any = None, dry_run: bool = False) -> int:
     """Suppress numbers, as `suppress_number` does each; return how many entries are new.
 
     Some statements for all of them.
+
+    Args:
+        entries: those.
+        by_pk: the user's.
+        dry_run: write nothing.
     """
     digests = _digests(entry.number for entry in entries)
     rows = _rows(Suppression)
@@ -185,6 +178,8 @@ def suppress_all(entries: Sequence[Entry], *, by_pk: Any = None) -> int:
             )
         if scope == Scope.EVERYTHING != scopes.get((number, reason)):
             widened[reason] += digests[number]
+    if dry_run:
+        return len(new)
     with transaction.atomic(using=rows.db):
         # Another process may be doing the same.
         rows.bulk_create(new.values(), ignore_conflicts=True)
@@ -194,9 +189,22 @@ def suppress_all(entries: Sequence[Entry], *, by_pk: Any = None) -> int:
     return len(new)
 
 
+def lift_all(numbers: Sequence[str], *, reason: str | None = None, by_pk: Any = None) -> int:
+    """Take numbers in wire form off the list, as `lift_suppression` does each."""
+    listed = _of(Suppression, numbers)
+    lifted = listed if reason is None else listed.filter(reason=reason)
+    count, _by_model = lifted.delete()
+    if count:
+        # The rows are gone; this is what is left to be asked.
+        told = ", ".join(map(mask, numbers))
+        why = reason or "all reasons"
+        logger.info("Suppressions lifted: %d (%s), by user %s: %s.", count, why, by_pk, told)
+    return count
+
+
 def suppressions_of(number: str) -> QuerySet[Suppression]:
     """Return the entries of a number in wire form, found by its digests."""
-    return _rows(Suppression).filter(number_digest__in=number_digests(number))
+    return _of(Suppression, [number])
 
 
 # --- Consents -------------------------------------------------------------------------------------
@@ -260,14 +268,11 @@ def withdraw_consent(phone: str, *, by: Any = None) -> int:
         ImproperlyConfigured: the site's keys cannot be used.
     """
     faults: dict[str, list[str]] = {}
-    number = collect(faults, lambda: _phone(phone, recognize))
+    number = collect(faults, lambda: read_number(phone))
     by_pk = collect(faults, lambda: _user_pk(by))
     if faults or number is None:
         raise InvalidMessage(faults)
-    count = consents_of(number).filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
-    if count:
-        logger.info("Consents of %s withdrawn: %d, by user %s.", mask(number), count, by_pk)
-    return count
+    return withdraw_all([number], by_pk=by_pk)
 
 
 def read_agreement(
@@ -294,10 +299,15 @@ def read_agreement(
     return Agreement(number, text, given, withdrawn)
 
 
-def agree_all(agreements: Sequence[Agreement], *, by_pk: Any = None) -> int:
+def agree_all(agreements: Sequence[Agreement], *, by_pk: Any = None, dry_run: bool = False) -> int:
     """Record consents, as `record_consent` does each; return how many records are new.
 
     A withdrawal among them ends what its number has agreed to before.
+
+    Args:
+        agreements: those.
+        by_pk: the user's.
+        dry_run: write nothing.
     """
     digests = _digests(agreement.number for agreement in agreements)
     numbers = {digest: number for number, those in digests.items() for digest in those}
@@ -326,6 +336,8 @@ def agree_all(agreements: Sequence[Agreement], *, by_pk: Any = None) -> int:
                 withdrawn_at=withdrawn_at or later,
                 created_by_id=by_pk,
             )
+    if dry_run:
+        return len(new)
     with transaction.atomic(using=rows.db):
         rows.bulk_create(new.values())
         for number in ended:
@@ -335,9 +347,19 @@ def agree_all(agreements: Sequence[Agreement], *, by_pk: Any = None) -> int:
     return len(new)
 
 
+def withdraw_all(numbers: Sequence[str], *, by_pk: Any = None) -> int:
+    """Withdraw what numbers in wire form agreed to, as `withdraw_consent` does each."""
+    consents = _of(Consent, numbers).filter(withdrawn_at=None)
+    count = consents.update(withdrawn_at=timezone.now())
+    if count:
+        told = ", ".join(map(mask, numbers))
+        logger.info("Consents withdrawn: %d, by user %s: %s.", count, by_pk, told)
+    return count
+
+
 def consents_of(number: str) -> QuerySet[Consent]:
     """Return the consents of a number in wire form, found by its digests."""
-    return _rows(Consent).filter(number_digest__in=number_digests(number))
+    return _of(Consent, [number])
 
 
 def _keep_latest(instants: dict[str, datetime], number: str, instant: datetime | None) -> None:
@@ -411,8 +433,22 @@ def collect(faults: dict[str, list[str]], check: Callable[[], T]) -> T | None:
         return None
 
 
+def read_number(typed: object) -> str:
+    """Return the wire's form of a number that may be on record.
+
+    Raises:
+        InvalidMessage: keyed `phone`.
+    """
+    return _phone(typed, recognize)
+
+
 def _rows(model: type[Listed]) -> QuerySet[Listed]:
     return model._default_manager.using(model.database())
+
+
+def _of(model: type[Listed], numbers: Iterable[str]) -> QuerySet[Listed]:
+    digests = [digest for those in _digests(numbers).values() for digest in those]
+    return _rows(model).filter(number_digest__in=digests)
 
 
 def _digests(numbers: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -241,7 +241,7 @@ def test_lift__is_in_the_log_without_the_number(lan, caplog):
         lift_suppression(PHONE, by=lan)
 
     assert caplog.messages == [
-        f"Suppressions of 84912•••678 lifted: 1 (all reasons), by user {lan.pk}."
+        f"Suppressions lifted: 1 (all reasons), by user {lan.pk}: 84912•••678."
     ]
 
 
