@@ -33,8 +33,8 @@ BEFORE = "before"
 AFTER = "after"
 POPUP = ("_popup", "_to_field", "_source_model")
 # Of Django's own lists; here they do nothing.
-_PASSED_OVER = ("o", "p", "all", "e", "_facets")
-_KNOWN = frozenset((*WHICH, BEFORE, AFTER, *POPUP, *_PASSED_OVER))
+PASSED_OVER = ("o", "p", "all", "e", "_facets")
+_KNOWN = frozenset((*WHICH, BEFORE, AFTER, *POPUP, *PASSED_OVER))
 
 
 def read_address(address: Mapping[str, str]) -> Asked:
@@ -49,14 +49,14 @@ def read_address(address: Mapping[str, str]) -> Asked:
     faults: list[str] = []
     return Asked(
         statuses=_statuses(address),
-        template=_key(address, TEMPLATE),
-        campaign=_key(address, CAMPAIGN),
+        template=read_key(address, TEMPLATE),
+        campaign=read_key(address, CAMPAIGN),
         account=_word(address, ACCOUNT),
         search=_search(address, faults),
         since=_day(address, SINCE, faults),
         until=_day(address, UNTIL, faults),
-        before=_key(address, BEFORE),
-        after=_key(address, AFTER),
+        before=read_key(address, BEFORE),
+        after=read_key(address, AFTER),
         faults=tuple(faults),
     )
 
@@ -86,7 +86,12 @@ def _statuses(address: Mapping[str, str]) -> tuple[str, ...]:
     return statuses
 
 
-def _key(address: Mapping[str, str], name: str) -> int | None:
+def read_key(address: Mapping[str, str], name: str) -> int | None:
+    """Return the key that an address names.
+
+    Raises:
+        SuspiciousOperation: it is none.
+    """
     word = address.get(name)
     if not word:
         return None

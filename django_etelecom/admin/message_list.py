@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from django.contrib.admin.helpers import ActionForm
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 
 from ..conf import settings
-from ..finding.key_walk import COUNTED, KeyWalk, Stretch
+from ..finding.key_walk import COUNTED, KeyWalk
 from ..models import Campaign, MessageLog, MessageTemplate
 from ..models.messages import Status
 from ..numerals import grouped
 from .asked import (
     ACCOUNT,
-    AFTER,
-    BEFORE,
     CAMPAIGN,
     FILTERS,
     POPUP,
@@ -32,6 +27,7 @@ from .asked import (
     WHICH,
     read_address,
 )
+from .key_list import Choices, KeyList
 from .log import recorded
 from .numbers import record_sight, sees_numbers, shown_number
 from .search import searched_for
@@ -40,38 +36,10 @@ WIDE = ("params", "sealed_params", "channels", "metadata")
 """Columns that no list of messages shows."""
 
 
-class PageActionForm(ActionForm):
-    """Actions are for what is ticked on one page: no one has looked at all that a filter finds."""
+class MessageList(KeyList):
+    """A page of messages."""
 
-    def clean_select_across(self) -> bool:
-        return False
-
-
-class Choices:
-    """One filter beside the list, as the admin's own template draws it."""
-
-    template = "admin/filter.html"
-
-    def __init__(self, title: str, word: str, choices: Iterable[tuple[str, Any]]) -> None:
-        self.title = title
-        self._word = word
-        self._choices = choices
-
-    def choices(self, listed: MessageList) -> Iterator[dict[str, Any]]:
-        chosen = listed.params.get(self._word, "")
-        without = listed.get_query_string({self._word: ""})
-        yield {"selected": not chosen, "query_string": without, "display": _("All")}
-        before = without if without == "?" else f"{without}&"
-        for value, shown in self._choices:
-            yield {
-                "selected": chosen == value,
-                "query_string": before + urlencode({self._word: value}),
-                "display": shown,
-            }
-
-
-class MessageList(ChangeList):
-    """A page of messages; older and newer ones are found by the keys at its ends."""
+    words = (*WHICH, *POPUP)
 
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: Any = None
@@ -85,19 +53,6 @@ class MessageList(ChangeList):
         self.has_active_filters = any(self.params.get(word) for word in FILTERS)
         self.clear_all_filters_qs = self.get_query_string(dict.fromkeys(FILTERS))
         return self.root_queryset.filter(self.asked.conditions()).order_by("-pk")
-
-    def get_query_string(
-        self, new_params: Mapping[str, Any] | None = None, remove: Any = None
-    ) -> str:
-        """Return the address of the newest messages of what is asked for, with other words."""
-        kept = {word: self.params.get(word) for word in (*WHICH, *POPUP)}
-        # `0` is a key.
-        told = {
-            word: value
-            for word, value in {**kept, **(new_params or {})}.items()
-            if value not in ("", None)
-        }
-        return f"?{urlencode(told)}"
 
     def _filters(self) -> Iterator[Choices]:
         under_way = (f"{Status.QUEUED},{Status.SENDING}", _("under way"))
@@ -123,7 +78,7 @@ class MessageList(ChangeList):
         self._way_back, self.preserved_filters = self.preserved_filters, ""
         messages = self.apply_select_related(self.root_queryset).defer(*WIDE)
         walk = KeyWalk(messages, self.asked)
-        self.page = self._read_page(walk)
+        self.page = self.read_page(walk)
         self.sees_numbers = sees_numbers(request)
         for message in self.page.messages:
             message.shown_number = shown_number(message, whole=self.sees_numbers)
@@ -133,45 +88,6 @@ class MessageList(ChangeList):
         self.show_admin_actions = bool(self.result_list)
         are_all = self.is_newest and self.page.goes_on is None
         self.total = self.result_count if are_all else walk.count()
-
-    def _read_page(self, walk: KeyWalk) -> Stretch:
-        before, after = self.asked.before, self.asked.after
-        self.is_newest = False
-        self.is_upwards = True
-        if before is None and after is not None:
-            page = walk.newer(after, self.list_per_page)
-            if page.goes_on is not None:
-                return page
-            # It reaches the newest: they fill a page.
-        self.is_upwards = False
-        self.is_newest = before is None
-        return walk.older(before, self.list_per_page)
-
-    @property
-    def links(self) -> Iterator[tuple[str, str]]:
-        """Yield the links to other pages, each with its text."""
-        asked, page = self.asked, self.page
-        keys = [message.pk for message in page.messages]
-        further = None if page.is_cut else page.goes_on
-        if self.is_upwards:
-            is_oldest = asked.after == 0
-            newer, older = further, keys[-1] if keys else (asked.after or 0) + 1
-        else:
-            is_oldest = page.goes_on is None
-            newer, older = keys[0] if keys else max((asked.before or 0) - 1, 0), further
-        if not self.is_newest:
-            yield _("Newest"), self.get_query_string()
-        if not self.is_newest and newer is not None:
-            yield _("Newer"), self.get_query_string({AFTER: newer})
-        if not is_oldest and older is not None:
-            yield _("Older"), self.get_query_string({BEFORE: older})
-        if not is_oldest:
-            yield _("Oldest"), self.get_query_string({AFTER: 0})
-
-    @property
-    def further_url(self) -> str:
-        """Return the address that looks through more messages than this page has."""
-        return self.get_query_string({AFTER if self.is_upwards else BEFORE: self.page.goes_on})
 
     @property
     def looked_to(self) -> Any:

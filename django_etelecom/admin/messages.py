@@ -19,8 +19,9 @@ from ..models import MessageLog
 from ..transactions import non_atomic
 from .accounts import paused_accounts
 from .export import export_view, may_export
+from .key_list import PageActionForm
 from .lookups import AskableLists
-from .message_list import MessageList, PageActionForm, record_list
+from .message_list import MessageList, record_list
 from .message_page import MessagePage
 from .number_pages import NumberPages, may_answer
 from .numbers import record_sight
