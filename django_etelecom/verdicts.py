@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Protocol
 
 from django.db import connections
@@ -23,6 +24,9 @@ from .turns import Turn
 
 LABELS = ("[QC]", "[AD]")
 """Decree 91/2020/ND-CP, article 18: with which an advertisement begins."""
+
+MOST_SECONDS = 120
+"""Up to which a sentence counts the seconds to wait."""
 
 
 class Guard(enum.StrEnum):
@@ -239,12 +243,9 @@ def _spending(account: Account) -> Verdict:
                     "Account “%(account)s” has spent its %(cap)d paid messages of the month."
                 ),
             }[spent.period]
-            return Verdict(
-                Guard.SPENDING,
-                passes=False,
-                detail=sentence % {"account": account.alias, "cap": spent.cap},
-                retry_after=max(1, math.ceil((spent.ends_at - timezone.now()).total_seconds())),
-            )
+            told = sentence % {"account": account.alias, "cap": spent.cap}
+            wait = (spent.ends_at - timezone.now()).total_seconds()
+            return _wait(Guard.SPENDING, max(1, wait), told)
     return Verdict(Guard.SPENDING, passes=True)
 
 
@@ -262,9 +263,7 @@ def _budget(draft: Guarded, rules: GuardRules) -> Verdict:
         "number": budget.number,
     }
     # Some of them leave the window all the time; when the next may go is not worth a look-up.
-    return Verdict(
-        Guard.BUDGET, passes=False, detail=sentence % told, retry_after=min(60, budget.seconds)
-    )
+    return _wait(Guard.BUDGET, min(60, budget.seconds), sentence % told)
 
 
 def by_turns(had: Sequence[Turn], turn: Turn, rules: GuardRules) -> tuple[Verdict, ...]:
@@ -279,9 +278,17 @@ def _wait(guard: Guard, wait: float, sentence: str) -> Verdict:
     if wait <= 0:
         return Verdict(guard, passes=True)
     seconds = math.ceil(wait)
-    again = ngettext(
-        "The next one may go in %(seconds)d second.",
-        "The next one may go in %(seconds)d seconds.",
-        seconds,
-    ) % {"seconds": seconds}
-    return Verdict(guard, passes=False, detail=f"{sentence} {again}", retry_after=seconds)
+    return Verdict(guard, passes=False, detail=f"{sentence} {_again(seconds)}", retry_after=seconds)
+
+
+def _again(seconds: int) -> str:
+    """Say when the next message may go: so many seconds, or where they are many the clock."""
+    if seconds <= MOST_SECONDS:
+        return ngettext(
+            "The next one may go in %(seconds)d second.",
+            "The next one may go in %(seconds)d seconds.",
+            seconds,
+        ) % {"seconds": seconds}
+    # In the minute that has begun by then.
+    then = timezone.localtime(timezone.now() + timedelta(seconds=seconds + 59))
+    return _("The next one may go from %(time)s.") % {"time": date_format(then, "H:i d/m")}

@@ -869,3 +869,35 @@ def test_rules__are_remembered_for_no_more_settings_than_a_site_has():
 
     assert len(guard_rules._read) <= guard_rules.MOST_READ + 1
     assert rules_of({"otp": {"COOLDOWN": [1]}}, "otp").cooldown == (1,)
+
+
+# In words
+
+
+def test_sentence__counts_the_seconds_while_they_are_few(askable, otp_template):
+    otp()
+
+    assert re.search(
+        r"just had this message\. The next one may go in \d+ seconds\.$", str(blocked(otp))
+    )
+
+
+def test_sentence__tells_the_clock_where_they_are_many(guarded, otp_template):
+    guarded("otp", COOLDOWN=[], LIMITS=[(1, 86_400)])
+    otp()
+
+    error = blocked(otp)
+
+    again = timezone.localtime() + timedelta(seconds=error.retry_after)
+    shown = {f"{again + timedelta(seconds=late):%H:%M %d/%m}" for late in (0, 59)}
+    assert re.search(r"may go from (.*)\.$", str(error))[1] in shown
+
+
+def test_sentence__of_a_spent_cap_tells_when_it_begins_anew(capped, otp_template):
+    capped(MAX_PAID_PER_DAY=1)
+    otp()
+
+    error = blocked(otp)
+
+    assert error.reason == "spending_cap"
+    assert re.search(r"of the day\. The next one may go (from 00:00 |in \d+ second)", str(error))

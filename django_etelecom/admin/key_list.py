@@ -10,8 +10,9 @@ from django.contrib.admin.views.main import ChangeList
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from ..finding.asked import Asked
 from ..finding.key_walk import KeyWalk, Stretch
-from .asked import AFTER, BEFORE, Asked
+from .asked import AFTER, BEFORE
 
 
 class PageActionForm(ActionForm):
