@@ -6,8 +6,10 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from django_etelecom import pace
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.models import MessageEvent, MessageLog
+from django_etelecom.models.messages import Reason
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,6 +94,27 @@ def test_send__conflicting_key_is_told(scripted, otp_template):
 
     with pytest.raises(CommandError, match="other content"):
         run("login_otp", PHONE, "otp=2", "--key", "k")
+
+
+def test_send__stopped_by_a_guard_tells_why_and_how_long(scripted, otp_template):
+    run("login_otp", PHONE, "otp=1")
+
+    with pytest.raises(
+        CommandError, match=r"^The number has just .*\(cooldown; wait \d+ seconds\)$"
+    ):
+        run("login_otp", PHONE, "otp=2")
+
+    assert len(scripted.sent) == 1
+
+
+def test_send__check_tells_what_would_stop_it(scripted, otp_template):
+    assert "Stopped" not in run("login_otp", PHONE, "otp=1", "--check")
+    pace.pause("default", Reason.CREDENTIALS)
+
+    printed = run("login_otp", PHONE, "otp=1", "--check")
+
+    assert "Stopped  Account “default” is paused: " in printed
+    assert "(account_paused; waiting does not help)" in printed
 
 
 def test_send__outcome_that_is_not_good_is_an_error(scripted, otp_template):

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from ... import services
-from ...exceptions import EtelecomError, InvalidMessage, MessageFailed
+from ...exceptions import EtelecomError, InvalidMessage, MessageFailed, SendBlocked
 from ...phone import mask
 
 
@@ -45,6 +45,8 @@ class Command(BaseCommand):
                 for sentence in sentences
             ]
             raise CommandError("\n".join(lines)) from None
+        except SendBlocked as error:
+            raise CommandError(f"{error} ({_stop(error.reason, error.retry_after)})") from None
         except (EtelecomError, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
         for event in message.events.all():
@@ -81,3 +83,12 @@ class Command(BaseCommand):
         self.stdout.write(f"Channels {', '.join(check.channels)}")
         self.stdout.write(f"Text     {check.text}")
         self.stdout.write(f"Wire     {check.wire}")
+        for verdict in check.verdicts:
+            if not verdict.passes:
+                stop = _stop(verdict.reason, verdict.retry_after)
+                self.stdout.write(f"Stopped  {verdict.detail} ({stop})")
+
+
+def _stop(reason: str, retry_after: int | None) -> str:
+    wait = "waiting does not help" if retry_after is None else f"wait {retry_after} seconds"
+    return f"{reason}; {wait}"
