@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def etelecom_outbox(db: None) -> Iterator[list[SentMessage]]:
     """Send to a list instead of to the provider; the list, empty at first.
 
-    Needs pytest-django. As `django_etelecom.testing.sent_messages` around the whole test.
+    Needs pytest-django. As `django_etelecom.testing.sent_messages` around the whole test, whose
+    `settings.ETELECOM` may be changed further.
     """
     # Django's settings are not ready when pytest loads its plugins.
     from .testing import sent_messages

@@ -9,14 +9,21 @@ from django.db import transaction
 from django.test import override_settings
 
 from .backends.locmem import SentMessage, outbox
+from .guard_rules import DEFAULTS
 from .models import MessageLog
 
-__all__ = ["LOCMEM_SETTINGS", "SentMessage", "outbox", "sent_messages"]
+__all__ = ["LOCMEM_SETTINGS", "UNHURRIED_GUARDS", "SentMessage", "outbox", "sent_messages"]
+
+UNHURRIED_GUARDS: dict[str, dict[str, Any]] = {
+    category: {"HOURS": {}, "LIMITS": [], "COOLDOWN": [], "BUDGET": None} for category in DEFAULTS
+}
+"""`GUARDS` of which none goes by the clock: one message may follow another, at any hour."""
 
 LOCMEM_SETTINGS: dict[str, Any] = {
-    "ACCOUNTS": {"default": {"BACKEND": "django_etelecom.backends.locmem.LocMemBackend"}}
+    "ACCOUNTS": {"default": {"BACKEND": "django_etelecom.backends.locmem.LocMemBackend"}},
+    "GUARDS": UNHURRIED_GUARDS,
 }
-"""`ETELECOM` for tests that send nothing."""
+"""`ETELECOM` for tests that send nothing, under `UNHURRIED_GUARDS`."""
 
 
 @contextlib.contextmanager
@@ -31,8 +38,11 @@ def sent_messages(*, etelecom: dict[str, Any] | None = None) -> Iterator[list[Se
             self.client.post("/orders/", {...})
         self.assertEqual(outbox[0].params["otp"], "123456")
 
+    Of the guards those that go by the clock are off, as in `UNHURRIED_GUARDS`; suppression,
+    consent and label hold.
+
     Args:
-        etelecom: the `ETELECOM` setting inside the block; by default one account, `default`.
+        etelecom: the `ETELECOM` setting inside the block; by default `LOCMEM_SETTINGS`.
 
     Yields:
         The outbox, emptied at the start.

@@ -1,10 +1,14 @@
 """What the app offers to the tests of sites."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.db import transaction
 from django.test import TestCase
 
-from django_etelecom import testing
+from django_etelecom import hours, testing
+from django_etelecom.conf import settings as etelecom_settings
+from django_etelecom.exceptions import SendBlocked
 from django_etelecom.models import MessageLog, MessageTemplate, RouteRule
 from django_etelecom.services import send_message
 
@@ -30,6 +34,27 @@ def test_fixture__with_real_transactions(etelecom_outbox, otp_template):
         assert etelecom_outbox == []
 
     assert len(etelecom_outbox) == 1
+
+
+def test_fixture__one_time_passwords_may_follow_one_another(etelecom_outbox, otp_template):
+    for otp in ("937415", "937416"):
+        send_message("login_otp", PHONE, {"otp": otp})
+
+    assert len(etelecom_outbox) == 2
+
+
+def test_fixture__an_advertisement_goes_at_any_hour_but_not_without_consent(
+    etelecom_outbox, default_route
+):
+    MessageTemplate.objects.create(code="sale", category="advertising", text="[QC] Tea")
+    for hour in range(24):
+        rules = etelecom_settings.guards("advertising")
+        at = datetime(2026, 12, 24, hour, tzinfo=UTC)
+        assert hours.closed(rules.hours, ["1", "2", "3"], at) == []
+
+    with pytest.raises(SendBlocked) as caught:
+        send_message("sale", PHONE)
+    assert caught.value.reason == "no_consent"
 
 
 class SendingTests(TestCase):
