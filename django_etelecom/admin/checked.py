@@ -75,8 +75,14 @@ class CheckedMessage:
         )
 
     @property
+    def again(self) -> Opaque[dict[str, str]]:
+        """What was typed, secrets included, as the form took it."""
+        typed = self.typed.reveal().items()
+        return Opaque({name: value for name, value in typed if name not in self.taken_over})
+
+    @property
     def refill(self) -> dict[str, str]:
         """What goes back into the form: what was typed but the secrets, and nothing taken over."""
-        withheld = {*self.secret, *self.taken_over}
-        typed = self.typed.reveal().items()
-        return {name: value for name, value in typed if name not in withheld}
+        return {
+            name: value for name, value in self.again.reveal().items() if name not in self.secret
+        }

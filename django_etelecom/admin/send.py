@@ -45,6 +45,7 @@ from .forms import (
     message_arguments,
     unusable_settings,
 )
+from .guarded import guards_context
 from .log import recorded
 from .numbers import SAW_NUMBER, record_sight, sees_numbers
 from .rendering import filled_text
@@ -91,7 +92,8 @@ def send_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
 class SendMessageView(View):
     """The pages of `messagelog/send/`; the field `step` of a POST says which one it is.
 
-    `check` shows what would be sent, `confirm` sends it, `change` goes back to the form.
+    `check` shows what would be sent, or what stops it, `again` looks once more, `confirm` sends it,
+    `change` goes back to the form.
     """
 
     model_admin: admin.ModelAdmin[Any] = None  # type: ignore[assignment]  # as_view() gives it
@@ -122,7 +124,7 @@ class SendMessageView(View):
     def post(self, request: HttpRequest) -> HttpResponse:
         posted = taken_from(request)
         step = posted.reveal().get("step")
-        if step not in ("confirm", "change"):
+        if step not in ("confirm", "again", "change"):
             return self._check(request.GET.get("template", ""), posted)
         try:
             sealed = posted.reveal().get("message", "")
@@ -135,7 +137,11 @@ class SendMessageView(View):
                     "Fill in the form and check it again."
                 ),
             )
-        return self._confirm(checked) if step == "confirm" else self._change(checked)
+        if step == "confirm":
+            return self._confirm(checked)
+        if step == "again":
+            return self._check(checked.template, checked.again)
+        return self._change(checked)
 
     def _form(
         self,
@@ -155,13 +161,13 @@ class SendMessageView(View):
             kept=self._repeat.kept(plan, ask_also=filter(typed.get, typed)),
         )
 
-    def _check(self, code: str, posted: Opaque[QueryDict]) -> HttpResponse:
+    def _check(self, code: str, typed: Opaque[Any], *, notice: str = "") -> HttpResponse:
         plan = _plan(code)
         if plan is None:
-            return self._choice_page(TemplateChoiceForm({"template": code}))
-        form = self._form(plan, posted)
+            return self._choice_page(TemplateChoiceForm({"template": code}), notice=notice)
+        form = self._form(plan, typed)
         if not form.is_valid():
-            return self._form_page(code, form)
+            return self._form_page(code, form, notice=notice)
         checked = CheckedMessage(
             template=code,
             account=plan.account,
@@ -188,6 +194,8 @@ class SendMessageView(View):
             channels=channel_names(form.check.channels),
             params=[(label(name), value) for name, value in values.items()],
             sealed=checked.sealed_for(self.request.user),
+            notice=notice,
+            **guards_context(form.check.verdicts),
         )
 
     def _shown_number(self, recipient: str, taken_over: list[str]) -> str:
@@ -208,7 +216,11 @@ class SendMessageView(View):
                 return self._sent(self._send(checked), checked)
         except InvalidMessage:
             notice = _("Nothing was sent: what you checked is not valid any more.")
-        except (IdempotencyConflict, SendBlocked) as error:
+        except SendBlocked as error:
+            # What was typed is not lost by it: it waits on the page of the check.
+            notice = _("Nothing was sent: %(error)s") % {"error": error}
+            return self._check(checked.template, checked.again, notice=notice)
+        except IdempotencyConflict as error:
             notice = _("Nothing was sent: %(error)s") % {"error": error}
         except ImproperlyConfigured as error:
             notice = _("Nothing was sent.") + " " + unusable_settings(error)

@@ -13,12 +13,16 @@ from django.db.models import Q
 from django.test import Client
 from django.urls import resolve, reverse
 
+from django_etelecom import pace
 from django_etelecom.admin.checked import CONFIRM_WITHIN, CheckedMessage
 from django_etelecom.admin.forms import LONGEST_REFILLED, MessageForm
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.exceptions import IdempotencyConflict, SendBlocked
 from django_etelecom.models import MessageEvent, MessageLog, MessageTemplate, RouteRule
+from django_etelecom.models.messages import Reason
+from django_etelecom.services import send_message
+from django_etelecom.verdicts import Guard
 from tests.admin.conftest import ORDER, PHONE, check, confirm, faults, page, sealed_in, send_url
 
 OTP = "739146"
@@ -693,17 +697,9 @@ def test_confirm__secret_is_not_refilled_where_it_is_none_any_more(
     assert OTP not in page(response)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        SendBlocked("Too many messages today.", reason="limit"),
-        IdempotencyConflict("This key was already used."),
-    ],
-)
-def test_confirm__stopped_by_a_guard_or_by_another_at_the_same_moment(
-    sender, order_template, error
-):
+def test_confirm__key_taken_by_another_at_the_same_moment(sender, order_template):
     token = check(sender, "order_confirmation", ORDER)
+    error = IdempotencyConflict("This key was already used.")
 
     with mock.patch("django_etelecom.admin.send.send_message", side_effect=error):
         response = confirm(sender, token)
@@ -760,6 +756,104 @@ def test_confirm__again_after_it_did_not_arrive(sender, order_template, etelecom
     response = confirm(sender, token)
 
     assert said(response)[-1] == ("error", "The message to 0912 345 678 did not arrive.")
+
+
+# --- What stops it ------------------------------------------------------------------------------
+
+OTP_FIELDS = {"to": PHONE, "params.otp": OTP}
+WAITS = "The number has just had this message."
+SEND = "Send the message"
+AGAIN = "Check it again"
+
+
+def look(client, fields=OTP_FIELDS, code="login_otp"):
+    return client.post(send_url(code), {"step": "check", **fields})
+
+
+def again(client, token, code="login_otp"):
+    return client.post(send_url(code), {"step": "again", "message": token})
+
+
+def stops(response) -> list[str]:
+    return [stop.detail for stop in response.context["stops"]]
+
+
+def test_stops__nothing_is_told_of_guards_that_pass(sender, otp_template, etelecom_outbox):
+    response = look(sender)
+
+    assert stops(response) == []
+    assert "cannot be sent now" not in page(response)
+    assert [passes for _words, passes in response.context["guards"]] == [True] * len(Guard)
+    assert SEND in page(response)
+    assert AGAIN not in page(response)
+
+
+def test_stops__are_told_and_there_is_no_button_that_sends(sender, otp_template, scripted):
+    send_message("login_otp", PHONE, {"otp": "1"})
+    pace.pause("default", Reason.CREDENTIALS)
+
+    response = look(sender)
+
+    paused, waits = stops(response)
+    assert paused.startswith("Account “default” is paused:")
+    assert waits.startswith(f"{WAITS} The next one may go in ")
+    html = page(response)
+    assert "then resume the account" in html
+    assert html.count("stops it") == 2
+    assert SEND not in html
+    assert AGAIN in html
+    assert "Change it" in html
+
+
+def test_stops__confirmed_all_the_same_sends_nothing(sender, otp_template, scripted):
+    token = check(sender, "login_otp", OTP_FIELDS)
+    pace.pause("default", Reason.CREDENTIALS)
+
+    response = confirm(sender, token, "login_otp")
+
+    html = page(response)
+    assert "Nothing was sent: Account “default” is paused:" in html
+    assert SEND not in html
+    assert OTP not in html
+    assert not MessageLog.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stops__that_have_passed_let_it_go_with_all_that_was_typed(sender, otp_template, scripted):
+    pace.pause("default", Reason.CREDENTIALS)
+    token = check(sender, "login_otp", OTP_FIELDS)
+    still = again(sender, token)
+    assert len(stops(still)) == 1
+    pace.resume("default")
+
+    response = again(sender, sealed_in(still))
+
+    assert SEND in page(response)
+    confirm(sender, sealed_in(response), "login_otp")
+    assert [message.wire.reveal() for message in scripted.sent] == [{"otp": OTP}]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stops__between_look_and_insert_wait_on_the_check(sender, otp_template, scripted):
+    token = check(sender, "login_otp", OTP_FIELDS)
+    error = SendBlocked("Too many messages today.", reason="recipient_limit")
+
+    with mock.patch("django_etelecom.admin.send.send_message", side_effect=error):
+        response = confirm(sender, token, "login_otp")
+
+    assert "Nothing was sent: Too many messages today." in page(response)
+    # By now nothing stops it.
+    confirm(sender, sealed_in(response), "login_otp")
+    assert [message.wire.reveal() for message in scripted.sent] == [{"otp": OTP}]
+
+
+def test_stops__template_gone_before_it_is_checked_again(sender, otp_template, scripted):
+    token = check(sender, "login_otp", OTP_FIELDS)
+    otp_template.delete()
+
+    response = again(sender, token)
+
+    assert list(faults(response)) == ["template"]
 
 
 # --- Every page ---------------------------------------------------------------------------------

@@ -1,0 +1,64 @@
+"""What the pages of sending say of the guards: what stops a message, and what helps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from ..explanation import ADVICE_BY_REASON
+from ..models.messages import Reason
+from ..verdicts import Guard, Verdict
+
+WORDS_OF_GUARD: dict[Guard, Promise] = {
+    Guard.ACCOUNT: _("The account is not paused"),
+    Guard.SUPPRESSION: _("The number is not on the suppression list"),
+    Guard.CONSENT: _("A consent is on record, where one is needed"),
+    Guard.LABEL: _("The text begins with [QC], if it is an advertisement"),
+    Guard.HOURS: _("All channels of the route are open at this hour"),
+    Guard.SPENDING: _("The account's paid messages of the day and of the month"),
+    Guard.BUDGET: _("The account's messages of this category"),
+    Guard.COOLDOWN: _("The pause between two messages to one number"),
+    Guard.LIMIT: _("How many messages a number may have"),
+}
+"""What each guard asks for."""
+
+WHAT_HELPS: dict[Guard, object] = {
+    Guard.ACCOUNT: _("Put right what it says, then resume the account."),
+    Guard.SUPPRESSION: ADVICE_BY_REASON[Reason.SUPPRESSED],
+    Guard.CONSENT: ADVICE_BY_REASON[Reason.NO_CONSENT],
+    Guard.LABEL: _("Or choose another template."),
+    Guard.HOURS: _("Send it then, or choose a route whose channels are open."),
+    Guard.SPENDING: _(
+        "Whoever runs this site can raise MAX_PAID_PER_DAY or MAX_PAID_PER_MONTH of the account."
+    ),
+    Guard.BUDGET: _("Wait, then check it again."),
+    Guard.COOLDOWN: _("Wait, then check it again. The one that went before may yet arrive."),
+    Guard.LIMIT: _("Wait, or reach the person another way."),
+}
+"""What to do about each where it does not pass."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stop:
+    """A guard that stops a message, in words."""
+
+    detail: str
+    """Why, and when it may go."""
+    advice: str
+
+
+def guards_context(verdicts: Iterable[Verdict]) -> dict[str, Any]:
+    """Return what the page of a check says of the guards."""
+    said = list(verdicts)
+    return {
+        "stops": [
+            Stop(verdict.detail, str(WHAT_HELPS[verdict.guard]))
+            for verdict in said
+            if not verdict.passes
+        ],
+        "guards": [(WORDS_OF_GUARD[verdict.guard], verdict.passes) for verdict in said],
+    }
