@@ -55,7 +55,9 @@ PICTURES = [
 def take_pictures() -> None:
     """Serve the shop, have everything happen that the pages show, and take the pictures."""
     # When Django is set up.
+    from django.conf import settings
     from django.contrib.auth import get_user_model
+    from django.test import override_settings
 
     from django_etelecom.services import resume_account
     from shop.seeding import STAFF, give_staff_login, prepare_database
@@ -70,7 +72,14 @@ def take_pictures() -> None:
     staff = get_user_model().objects.get(username=STAFF)
     server = listening_site(0)
     logging.disable()
-    with simulated_provider(), served(server), chromium.launched(path) as browser:
+    # Whatever the hour is at which they are taken.
+    guards = {**settings.ETELECOM["GUARDS"], "advertising": {"HOURS": {}}}
+    with (
+        override_settings(ETELECOM={**settings.ETELECOM, "GUARDS": guards}),
+        simulated_provider(),
+        served(server),
+        chromium.launched(path) as browser,
+    ):
         made = stock.put_in(staff)
         stock.put_in_past_days()
         resume_account("default")

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from django_etelecom import services
-from django_etelecom.exceptions import InvalidMessage
+from django_etelecom.exceptions import InvalidMessage, SendBlocked
 from django_etelecom.explanation import explain
 from django_etelecom.models import MessageEvent, MessageLog
 from django_etelecom.models.messages import Reason, Source, Status
@@ -105,7 +106,8 @@ class Demonstration:
         self._write("In each line: time, source, status, reason, the provider's own words.")
         for answer in ANSWERS:
             self._answer(answer)
-        self._account_goes_on()
+            if answer.reason == Reason.OUT_OF_MESSAGES:
+                self._account_is_paused()
         self._one_time_code()
         self._bad_input()
         self._same_key_twice()
@@ -121,25 +123,31 @@ class Demonstration:
             self._expect("the status", message.status, answer.status)
             self._expect("the reason", message.reason, answer.reason)
 
-    def _account_goes_on(self) -> None:
-        with self._scene(
-            "What it said has paused the account's queue; somebody resumes it", posts=0
-        ):
+    def _account_is_paused(self) -> None:
+        title = "What it said has paused the account: orders go unconfirmed until it is resumed"
+        with self._scene(title, posts=0):
+            order = _order(Outcome.ACCEPTED)
+            self._expect("the message of an order meanwhile", orders.place(order), None)
+            self._line(f"order {order.code} stands, without a confirmation")
+            self._blocked("account_paused", lambda: orders.confirm(order))
             self._expect("what was paused", services.resume_account("default"), True)
-            self._line("queued messages of account “default” go again")
+            self._line("messages of account “default” go again")
 
     def _one_time_code(self) -> None:
+        # A number of its own, that had no code by an earlier run.
+        to = f"0912 {secrets.randbelow(10**6):06d}"
         with self._scene("A one-time code reaches the provider and is not stored here", posts=1):
             _, code = one_time_codes.make()
-            message = self._sent(
-                services.send_message("login_otp", _typed(Outcome.ACCEPTED), {"otp": code})
-            )
+            message = self._sent(services.send_message("login_otp", to, {"otp": code}))
             self._show(message)
             self._expect("the status", message.status, Status.ACCEPTED)
             received = self._simulator.receipts[-1].list_param
             self._expect("what the provider got", received, {"otp": code})
             self._expect("what is stored", message.params, {"otp": MASK})
             self._line(f"stored: otp = {message.params['otp']}")
+        with self._scene("The same number asks for another code at once, and waits", posts=0):
+            _, code = one_time_codes.make()
+            self._blocked("cooldown", lambda: services.send_message("login_otp", to, {"otp": code}))
 
     def _bad_input(self) -> None:
         with self._scene("Bad input is refused before anything is written or sent", posts=0):
@@ -147,6 +155,16 @@ class Demonstration:
             for field, sentences in faults.items():
                 self._line(f"{field:<22}{' '.join(sentences)}")
             self._expect("the faulty fields", sorted(faults), FAULTY_FIELDS)
+
+    def _blocked(self, reason: str, send: Callable[[], object]) -> None:
+        """Do what a guard is to stop, and show what it says."""
+        told = ""
+        try:
+            send()
+        except SendBlocked as error:
+            told = error.reason
+            self._line(f"{error.reason:<22}{error}")
+        self._expect("what stops it", told, reason)
 
     def _same_key_twice(self) -> None:
         with self._scene("An order is confirmed twice by one key and sent once", posts=1):
@@ -158,11 +176,11 @@ class Demonstration:
 
     def _rolled_back(self) -> None:
         with self._scene("A transaction that is rolled back sends nothing", posts=0):
+            rows = MessageLog.objects.count()
             with transaction.atomic():
-                message = orders.place(_order(Outcome.ACCEPTED))
+                orders.place(_order(Outcome.ACCEPTED))
                 transaction.set_rollback(True)
-            rows = MessageLog.objects.filter(public_id=message.public_id)
-            self._expect("the rows", rows.count(), 0)
+            self._expect("the rows", MessageLog.objects.count(), rows)
             self._line("no row, no message")
 
     def _slides(self) -> None:
@@ -214,7 +232,9 @@ class Demonstration:
         return sum(1 for receipt in self._simulator.receipts if receipt.template_code)
 
     def _placed(self, outcome: Outcome) -> MessageLog:
-        return self._sent(orders.place(_order(outcome)))
+        order = _order(outcome)
+        orders.place(order)
+        return self._sent(order.confirmation)
 
     def _sent(self, message: MessageLog) -> MessageLog:
         """Return the row as the database has it, and count it."""

@@ -5,6 +5,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -14,6 +15,7 @@ from django_etelecom.exceptions import (
     MessageFailed,
     OutcomeUnknown,
     PhoneNumberRefused,
+    SendBlocked,
 )
 from django_etelecom.phone import display
 
@@ -39,14 +41,13 @@ def _send_code(request: HttpRequest, form: PhoneForm) -> bool:
     phone = form.cleaned_data["phone"]
     ticket, code = one_time_codes.make()
     try:
-        # The dry run brings the number to one form, however it was typed.
-        recipient = services.check_message("login_otp", phone, {"otp": code}).recipient
-        if not one_time_codes.may_ask(recipient):
-            form.add_error("phone", _("This number was just sent a code. Wait a minute."))
-            return False
-        services.send_message("login_otp", phone, {"otp": code}).raise_for_status()
+        message = services.send_message("login_otp", phone, {"otp": code})
+        message.raise_for_status()
     except InvalidMessage as error:
         add_message_faults(form, error, form.message_fields)
+        return False
+    except SendBlocked as error:
+        form.add_error(*_why_not(error))
         return False
     except PhoneNumberRefused:
         form.add_error("phone", _("This number cannot receive messages. Is it typed right?"))
@@ -57,8 +58,23 @@ def _send_code(request: HttpRequest, form: PhoneForm) -> bool:
     except MessageFailed:
         form.add_error(None, _("We could not send you a code. Try again in a minute."))
         return False
-    request.session["pending_login"] = {"ticket": ticket, "recipient": recipient}
+    request.session["pending_login"] = {"ticket": ticket, "recipient": message.recipient}
     return True
+
+
+def _why_not(error: SendBlocked) -> tuple[str | None, str]:
+    """Return the field that it is about, and what a visitor is told of it."""
+    if error.reason == "cooldown":
+        sentence = ngettext(
+            "This number was just sent a code. The next one may go in %(seconds)d second.",
+            "This number was just sent a code. The next one may go in %(seconds)d seconds.",
+            error.retry_after,
+        )
+        return "phone", sentence % {"seconds": error.retry_after}
+    if error.reason == "recipient_limit":
+        return "phone", _("This number had too many codes. Try again later, or call us.")
+    # A paused account or a spent budget is the shop's own trouble, and no visitor's.
+    return None, _("We could not send you a code. Try again in a minute.")
 
 
 @sensitive_post_parameters("code")

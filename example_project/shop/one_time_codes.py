@@ -9,8 +9,6 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 DIGITS = 6
 LIFETIME_SECONDS = 5 * 60
 TRIES = 5
-PAUSE_SECONDS = 60
-"""How long a number waits for its next code: codes cost money, and nobody wants a hundred."""
 
 
 class Verdict(enum.Enum):
@@ -20,11 +18,6 @@ class Verdict(enum.Enum):
     WRONG = enum.auto()
     SPENT = enum.auto()
     """The code has expired, was used, or has been tried too often."""
-
-
-def may_ask(recipient: str) -> bool:
-    """Tell whether a number may be sent a code now; if so it may not for the next minute."""
-    return cache.add(f"shop:asked:{recipient}", True, PAUSE_SECONDS)
 
 
 def make() -> tuple[str, str]:

@@ -6,8 +6,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
-from django_etelecom.models import Channel, MessageTemplate, RouteRule
+from django_etelecom.models import Channel, Consent, MessageTemplate, RouteRule
 from django_etelecom.schema import Kind
+from django_etelecom.sealing import number_digests
 
 from .models import Product
 
@@ -80,6 +81,9 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
+WANT_NEWS = [f"8491234560{number}" for number in range(1, 7)]
+"""Customers of `campaign.csv` who agreed to advertising: all but the last one."""
+
 
 def prepare_database() -> None:
     """Migrate, and seed."""
@@ -88,7 +92,7 @@ def prepare_database() -> None:
 
 
 def seed() -> None:
-    """Add what is missing of products, routes and templates."""
+    """Add what is missing of products, routes, templates and consents."""
     for name, description, price in PRODUCTS:
         Product.objects.get_or_create(
             name=name, defaults={"description": description, "price": price}
@@ -102,6 +106,16 @@ def seed() -> None:
         )
     for fields in TEMPLATES:
         _add_template(**fields)
+    for number in WANT_NEWS:
+        record_consent(number)
+
+
+def record_consent(number: str) -> None:
+    """Put on record that a number agreed to advertising, unless something of it is on record."""
+    digests = number_digests(number)
+    if not Consent.objects.filter(number_digest__in=digests).exists():
+        source = "Ticked on the order form of the demo"
+        Consent.objects.create(number_digest=digests[0], recipient=number, source=source)
 
 
 def _add_template(

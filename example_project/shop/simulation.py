@@ -24,6 +24,7 @@ HOST = "127.0.0.1"
 WEBHOOKS = "/etelecom/webhooks/"
 
 TIMEOUT_SECONDS = 2
+MAX_PAID_PER_DAY = 500
 # Nobody who tries it waits half a minute.
 POLL_AFTER_SECONDS = [5, 20, 60, 300]
 
@@ -73,6 +74,7 @@ def simulated_provider(
             "PASSWORD": "demo",  # nosec B105  # of the simulator
             "BASE_URL": simulator.base_url,
             "TIMEOUT": TIMEOUT_SECONDS,
+            "MAX_PAID_PER_DAY": MAX_PAID_PER_DAY,
         }
         etelecom = {
             **settings.ETELECOM,

@@ -2,8 +2,10 @@
 
 import uuid
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from django_etelecom.exceptions import InvalidMessage
@@ -25,10 +27,14 @@ def new_order(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         order = form.save(commit=False)
         try:
-            orders.place(order)
+            message = orders.place(order)
         except InvalidMessage as error:
             add_message_faults(form, error, form.message_fields)
         else:
+            if message is None:
+                messages.warning(
+                    request, _("We cannot confirm it by a message now. Your order stands.")
+                )
             return redirect(order)
     return render(request, "shop/new_order.html", {"form": form})
 

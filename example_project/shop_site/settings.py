@@ -61,7 +61,7 @@ DATABASES = {
     "default": env.db("DATABASE_URL", default=f"sqlite:///{quote(str(BASE_DIR / 'db.sqlite3'))}")
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# One-time passwords are counted here: where several processes serve the site they must share it.
+# One-time codes and their tries are kept here: several processes of the site must share it.
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
 
 # The language of whoever has neither chosen one nor a browser that asks for one, and of the worker.
@@ -74,11 +74,19 @@ STATIC_URL = "static/"
 
 ETELECOM = {
     "ACCOUNTS": {
-        # The default is the simulator that `manage.py serve` runs.
-        "default": etelecom_env.account(
-            "ETELECOM_URL", default="etelecom+http://demo:demo@127.0.0.1:8055"
-        ),
+        "default": {
+            # The default is the simulator that `manage.py serve` runs.
+            **etelecom_env.account(
+                "ETELECOM_URL", default="etelecom+http://demo:demo@127.0.0.1:8055"
+            ),
+            # Whatever goes wrong, it costs no more than this.
+            "MAX_PAID_PER_DAY": 500,
+            "MAX_PAID_PER_MONTH": 5000,
+        },
     },
+    # What the shop changes of the guards that hold anyway: a number gets at most three codes an
+    # hour, and its second one after a minute.
+    "GUARDS": {"otp": {"LIMITS": [(3, 3600), (10, 86_400)], "COOLDOWN": [60, 120]}},
     "ENCRYPTION_KEYS": env.list("ETELECOM_ENCRYPTION_KEYS", default=[]),
     "WEBHOOK_TOKENS": env.list("ETELECOM_WEBHOOK_TOKENS", default=[]),
     # Days; `manage.py etelecom_prune` keeps to them, each night.

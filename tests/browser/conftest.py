@@ -68,6 +68,9 @@ def site(transactional_db, settings, caplog) -> Iterator[Site]:
         "django.middleware.locale.LocaleMiddleware",
         *rest,
     ]
+    # Whatever the hour is at which the tests run.
+    hours = {"advertising": {"HOURS": {}}}
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": hours}
     seeding.seed()
     server = listening_site(0)
     # It names each page and each of its files, otherwise.

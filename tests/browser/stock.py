@@ -29,12 +29,16 @@ from django_etelecom.services import (
 from django_etelecom.simulator import Outcome
 from django_etelecom.uploads import begin_upload
 from django_etelecom.worker import Worker
+from shop.seeding import record_consent
 
 CUSTOMERS = ["Nguyễn Thị Lan", "Trần Văn Hùng", "Lê Thị Mai", "Phạm Quốc Dũng", "Võ Thị Hoa"]
 GOODS = [("Trà sen Tây Hồ", 399_000), ("Ấm gốm Bát Tràng", 260_000), ("Kẹo lạc", 40_000)]
 
 HOSTILE = {"customer_name": "</bdi><img src=x onerror=a()>", "order_code": "<script>a()</script>"}
 """What a customer might call themselves; the console complains if any of it runs."""
+
+MOST_ROWS = 40
+"""Of the campaigns, to the same customers."""
 
 OUTCOMES = [
     Outcome.DELIVERED_AFTER_FAILURE,
@@ -75,10 +79,12 @@ class Stock:
 
 def put_in(staff: Any) -> Stock:
     """Have everything happen; the shop is seeded and its account sends to a simulator."""
+    for position in range(MOST_ROWS):
+        record_consent(_number(position))
     hostile = _confirmed(1, staff, **HOSTILE)
     finished = _campaign("Khách quen tháng 11", 12, staff)
     Worker().run_once()
-    running = _campaign("Tết", 40, staff)
+    running = _campaign("Tết", MOST_ROWS, staff)
     _send_some(20)
     matching = _upload("khach-le.csv", "Hạn chót", staff)
     checking = _upload("khach-hang.csv", "Last day", staff)
@@ -162,10 +168,14 @@ def _confirmed(position: int, staff: Any, **params: str) -> MessageLog:
     return message
 
 
+def _number(position: int) -> str:
+    return f"849123456{position:02}"
+
+
 def _campaign(name: str, count: int, staff: Any) -> Campaign:
     rows = [
         {
-            "to": f"09123456{position:02}",
+            "to": _number(position),
             "customer_name": CUSTOMERS[position % len(CUSTOMERS)],
             "product": GOODS[position % len(GOODS)][0],
             "price": GOODS[position % len(GOODS)][1],

@@ -33,7 +33,9 @@ def test_demo__ends_well_also_when_it_is_run_again(manage):
         assert "The simulator received 8 POSTs; 8 of 9 rows say that one was made." in done.stdout
         assert re.search("rejected +phone_number +-1 PhoneNumber Wrong Format", done.stdout)
         assert re.search("unknown +timeout", done.stdout)
-        assert "queued messages of account “default” go again" in done.stdout
+        assert re.search("account_paused +Account “default” is paused", done.stdout)
+        assert "messages of account “default” go again" in done.stdout
+        assert re.search("cooldown +The number has just had this message.", done.stdout)
         assert "stored: otp = •••" in done.stdout
         assert re.search("report +undelivered +FAIL ZNS -118", done.stdout)
         assert re.search("answer +delivered +SUCCESS SMS", done.stdout)
@@ -115,16 +117,16 @@ def test_serve__a_newcomer_orders_logs_in_and_looks_at_the_admin(serve):
         assert session.get(f"{site}static/shop/shop.css").ok
         vietnamese = session.get(site, headers={"Accept-Language": "vi"})
         assert "450.000 ₫" in vietnamese.text
+        post(session, f"{site}login/", {"phone": "0912 345 678"})
+        code = re.search(r'"otp": "(\d+)"', read_to(serve, "login_otp"))[1]
+        done = post(session, f"{site}login/code/", {"code": code})
+        assert "You are logged in" in done.text
         order = post(
             session,
             f"{site}orders/new/",
             {"product": 1, "quantity": 1, "name": "Lan", "phone": "0900 000 003"},
         )
         assert "The account has no messages left." in order.text
-        post(session, f"{site}login/", {"phone": "0912 345 678"})
-        code = re.search(r'"otp": "(\d+)"', read_to(serve, "login_otp"))[1]
-        done = post(session, f"{site}login/code/", {"code": code})
-        assert "You are logged in" in done.text
         messages = post(
             session,
             f"{site}admin/login/",
@@ -135,6 +137,10 @@ def test_serve__a_newcomer_orders_logs_in_and_looks_at_the_admin(serve):
             },
         )
         assert "0912 345 678" in messages.text
+        # The provider's answer has paused the account.
+        resume = re.search("/(admin/etelecom/accountstate/[0-9]+/resume/)", messages.text)[1]
+        token = {"csrfmiddlewaretoken": session.cookies["csrftoken"]}
+        assert session.post(f"{site}{resume}", token).ok
         post(
             session,
             f"{site}orders/new/",

@@ -1,9 +1,13 @@
 """Logging in by phone in the example's shop."""
 
+import re
+
 import pytest
 from django.core.cache import cache
 
+from django_etelecom import pace
 from django_etelecom.models import MessageTemplate
+from django_etelecom.models.messages import Reason
 from django_etelecom.simulator import Outcome
 from shop import one_time_codes
 from shop.one_time_codes import Verdict
@@ -107,11 +111,42 @@ def test_ask__faults_that_are_not_the_persons_stand_above_the_form(client, etele
     assert "is not active" in str(page.context["form"].non_field_errors())
 
 
-def test_ask__a_number_gets_one_code_a_minute_however_it_is_typed(client, code, etelecom_outbox):
+@pytest.fixture
+def guarded(settings):
+    """Codes are guarded as on the site, after `etelecom_outbox`."""
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {}}
+
+
+def test_ask__a_number_waits_for_its_next_code_however_it_is_typed(
+    client, etelecom_outbox, guarded
+):
+    client.post(ASK, {"phone": PHONE})
+
     page = client.post(ASK, {"phone": "+84 912.345.678"})
 
-    assert "Wait a minute" in str(page.context["form"].errors["phone"])
+    [told] = page.context["form"].errors["phone"]
+    assert re.search("The next one may go in [0-9]+ seconds", told)
     assert len(etelecom_outbox) == 1
+
+
+def test_ask__a_number_that_had_too_many_codes_is_told(client, etelecom_outbox, settings):
+    limit = {"otp": {"COOLDOWN": [], "LIMITS": [(1, 3600)]}}
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": limit}
+    client.post(ASK, {"phone": PHONE})
+
+    page = client.post(ASK, {"phone": PHONE})
+
+    assert "had too many codes" in str(page.context["form"].errors["phone"])
+    assert len(etelecom_outbox) == 1
+
+
+def test_ask__what_stops_all_codes_stands_above_the_form(client, etelecom_outbox):
+    pace.pause("default", Reason.OUT_OF_MESSAGES)
+
+    page = client.post(ASK, {"phone": PHONE})
+
+    assert "Try again in a minute" in str(page.context["form"].non_field_errors())
+    assert etelecom_outbox == []
 
 
 # Without a test's own transaction around it the view sends before it answers.

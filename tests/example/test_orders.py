@@ -5,7 +5,9 @@ import uuid
 import pytest
 from django.urls import reverse
 
+from django_etelecom import pace
 from django_etelecom.models import MessageLog, MessageTemplate
+from django_etelecom.models.messages import Reason
 from shop import orders
 from shop.models import CONFIRMATION_WORDS, Order, Product
 
@@ -92,6 +94,18 @@ def test_new_order__faults_of_the_form_send_nothing(client, fields, etelecom_out
     page = client.post(NEW_ORDER, fields | {"quantity": 0})
 
     assert set(page.context["form"].errors) == {"quantity"}
+    assert etelecom_outbox == []
+
+
+def test_new_order__stands_where_a_guard_stops_its_confirmation(client, fields, etelecom_outbox):
+    pace.pause("default", Reason.OUT_OF_MESSAGES)
+
+    response = client.post(NEW_ORDER, fields, follow=True)
+
+    order = Order.objects.get()
+    assert response.redirect_chain == [(order.get_absolute_url(), 302)]
+    assert "Your order stands." in response.text
+    assert order.confirmation is None
     assert etelecom_outbox == []
 
 

@@ -1,8 +1,9 @@
 """What the example puts into its database."""
 
 import pytest
+from django.utils import timezone
 
-from django_etelecom.models import MessageTemplate, RouteRule
+from django_etelecom.models import Consent, MessageTemplate, RouteRule
 from django_etelecom.services import (
     begin_upload,
     check_import,
@@ -59,7 +60,7 @@ def test_registered__import_shows_one_new_and_one_changed_and_harms_none(live):
     import_templates(plan)
     for fields in seeding.TEMPLATES:
         examples = {parameter["name"]: parameter["example"] for parameter in fields["parameters"]}
-        assert check_message(fields["code"], "0912345678", examples).sendable
+        assert "{" not in check_message(fields["code"], "0912345678", examples).text
 
 
 def test_sheet__shows_what_an_upload_tells(shop):
@@ -73,6 +74,16 @@ def test_sheet__shows_what_an_upload_tells(shop):
     assert load_parts(campaign, patience=60)
     campaign.refresh_from_db()
     assert (campaign.queued_rows, campaign.faulty_rows, campaign.repeated_rows) == (7, 2, 1)
+
+
+def test_consents__all_of_the_sheet_but_one_and_a_withdrawn_one_stays_so(shop):
+    assert Consent.objects.count() == 6
+    Consent.objects.filter(recipient="84912345601").update(withdrawn_at=timezone.now())
+
+    seeding.seed()
+
+    assert Consent.objects.filter(withdrawn_at=None).count() == 5
+    assert Consent.objects.count() == 6
 
 
 def test_staff_login__gets_a_new_password_each_time(client, db):
