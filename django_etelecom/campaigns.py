@@ -7,6 +7,7 @@ it runs.
 import contextlib
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -246,6 +247,20 @@ def progress(campaign: Campaign, counts: dict[str, int] | None = None) -> Progre
         per_second=per_second,
         seconds_left=under_way / per_second if is_running and per_second else None,
     )
+
+
+MOST_REASONS = 10_000
+"""Messages whose reason is looked at."""
+
+
+def reasons_not_sent(campaign: Campaign) -> Counter[str]:
+    """Return why messages of a campaign were not sent, how often. Of bounded cost.
+
+    Where there are more than `MOST_REASONS`, of some that are no more than those.
+    """
+    rows = MessageLog.objects.using(Campaign.database()).order_by()
+    not_sent = rows.filter(campaign=campaign, status=Status.NOT_SENT)
+    return Counter(not_sent.values_list("reason", flat=True)[:MOST_REASONS])
 
 
 # --- What the worker does -------------------------------------------------------------------------

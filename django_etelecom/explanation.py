@@ -6,16 +6,20 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from . import pace
+from . import guards, pace, spending
 from .client.codes import NETWORKS, ZNS_ERRORS, ChannelKind, ErrorGroup, ZNSError, channel_kind
+from .conf import settings
 from .events import has_next_channel
 from .models import Channel, MessageEvent, MessageLog
 from .models.messages import Reason, Source, Status
+from .models.routes import channel_names
+from .numerals import grouped
 
 
 class Step(enum.StrEnum):
@@ -91,6 +95,16 @@ def _queued(message: MessageLog) -> str:
         }
     if message.account in pace.paused_accounts():
         return _("It waits: account “%(account)s” is paused.") % {"account": message.account}
+    template = message.template
+    waits = waits_for(
+        message.account,
+        template.category,
+        message.channels,
+        bars_zns=template.bars_zns_at_night,
+        since=message.send_at,
+    )
+    if waits:
+        return waits
     if message.send_at <= timezone.now():
         return _("It is sent as soon as a worker gets to it.")
     if message.attempts:
@@ -98,6 +112,56 @@ def _queued(message: MessageLog) -> str:
             message.send_at
         )
     return _("It is to be sent at %(time)s on %(day)s.") % _moment(message.send_at)
+
+
+def waits_for(
+    account: str, category: str, channels: Sequence[str], *, bars_zns: bool, since: datetime
+) -> str:
+    """Say what messages wait for that have to go by their guards: an hour, or the account's cap.
+
+    Args:
+        account: alias of the one that they go by.
+        category: of their template.
+        channels: of their route.
+        bars_zns: whether Zalo bars their template at night.
+        since: when they are to go.
+
+    Returns:
+        A sentence; "" where they wait for neither, or for a later instant.
+    """
+    try:
+        closed = guards.closed(category, channels, bars_zns=bars_zns)
+        spendings = spending.spendings(settings.account(account))
+    except ImproperlyConfigured:
+        return ""  # A system check tells of it.
+    if closed is not None and closed.opens is None:
+        return _("It waits, and never goes: %(channels)s have no hour in common.") % {
+            "channels": channel_names(channels)
+        }
+    if closed is not None and closed.opens is not None and since <= closed.opens:
+        told = {"channels": enumerated(closed.channels), **_moment(closed.opens)}
+        return _("It waits: %(channels)s not before %(time)s on %(day)s.") % told
+    spent = [one for one in spendings if not one.left]
+    if spent and since <= timezone.now():
+        last = max(spent, key=lambda one: one.ends_at)
+        told = {"account": account, "cap": grouped(last.cap), **_moment(last.ends_at)}
+        sentence = {
+            "day": _(
+                "It waits: account “%(account)s” has spent its %(cap)s paid messages of the day. "
+                "It goes on at %(time)s on %(day)s."
+            ),
+            "month": _(
+                "It waits: account “%(account)s” has spent its %(cap)s paid messages of the "
+                "month. It goes on at %(time)s on %(day)s."
+            ),
+        }[last.period]
+        return sentence % told
+    return ""
+
+
+def enumerated(channels: Sequence[str]) -> str:
+    """Return the names of channels, of which none comes after another."""
+    return ", ".join(str(Channel(channel).label) for channel in channels)
 
 
 def _reason(message: MessageLog) -> dict[str, str]:

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -237,10 +237,31 @@ def _take_turns(messages: Sequence[_Waited], rules: Any, held: Held) -> None:
     database = MessageLog.database()
     histories = NumberHistory.hold([digest for _, _, digest in taking], using=database)
     had = {digest: turns.read(history.turns) for digest, history in histories.items()}
-    for message, template, digest in taking:
-        turn = _turn(
-            template, message.channels, message=message.public_id.hex, at=histories[digest].now
-        )
+    now = {digest: history.now for digest, history in histories.items()}
+    _have_turns(taking, had, now, rules, held)
+    NumberHistory.keep(
+        {digest: turns.written(those) for digest, those in had.items()}, using=database
+    )
+
+
+def _have_turns(
+    messages: Sequence[tuple[MessageLog, MessageTemplate, str]],
+    had: dict[str, list[Turn]],
+    now: Mapping[str, float],
+    rules: Mapping[str, GuardRules],
+    held: Held,
+) -> None:
+    """Let each of the messages have its turn, or hold it, in their order.
+
+    Args:
+        messages: each with its template and its number's digest.
+        had: by digest, what numbers had; what they are let have is added.
+        now: by digest, the seconds since 1970.
+        rules: by category.
+        held: takes what has to wait.
+    """
+    for message, template, digest in messages:
+        turn = _turn(template, message.channels, message=message.public_id.hex, at=now[digest])
         # One that was claimed before and given back has its turn already.
         if any(one.message == turn.message for one in had[digest]):
             continue
@@ -249,15 +270,62 @@ def _take_turns(messages: Sequence[_Waited], rules: Any, held: Held) -> None:
         else:
             kept = turns.recent(had[digest], list(rules.values()), now=turn.at)
             had[digest] = [*kept, turn]
-    NumberHistory.keep(
-        {digest: turns.written(those) for digest, those in had.items()}, using=database
-    )
 
 
-def is_open(category: str, channels: Sequence[str], *, bars_zns: bool) -> bool:
-    """Tell whether all channels of messages of a category are open now."""
+# --- What would become of a campaign --------------------------------------------------------------
+
+ASKED_AT_ONCE = 500
+"""Messages that one look-up is about."""
+
+
+def foresee(messages: Sequence[MessageLog], template: MessageTemplate) -> Held:
+    """Return which messages of a campaign would be stopped if their turns came now. Writes nothing.
+
+    Raises:
+        ImproperlyConfigured: GUARDS cannot be used.
+    """
+    held = Held()
+    rules = {template.category: settings.guards(template.category)}
+    had: dict[str, list[Turn]] = {}
+    for first in range(0, len(messages), ASKED_AT_ONCE):
+        asked = [
+            (message, template, number_digests(message.recipient))
+            for message in messages[first : first + ASKED_AT_ONCE]
+        ]
+        _stop_listed(asked, rules, held)
+        if rules[template.category].has_turns:
+            going = [(one, template, those[0]) for one, _, those in asked if one not in held]
+            new = {digest for _, _, digest in going} - had.keys()
+            histories = NumberHistory.objects.using(MessageLog.database()).filter(pk__in=new)
+            had |= {digest: [] for digest in new} | {
+                digest: turns.read(kept) for digest, kept in histories.values_list("pk", "turns")
+            }
+            _have_turns(going, had, dict.fromkeys(had, time.time()), rules, held)
+    return held
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Closed:
+    """The hours that messages wait for."""
+
+    channels: list[str]
+    """Those of their route that are closed."""
+    opens: datetime | None
+    """When all of them are open; None: never."""
+
+
+def closed(
+    category: str, channels: Sequence[str], *, bars_zns: bool, at: datetime | None = None
+) -> Closed | None:
+    """Return what messages of a category wait for at an instant, by default now; None: nothing.
+
+    Raises:
+        ImproperlyConfigured: GUARDS cannot be used.
+    """
     open_hours = windows(settings.guards(category), bars_zns=bars_zns)
-    return not hours.closed(open_hours, channels, timezone.now())
+    at = at or timezone.now()
+    barred = hours.closed(open_hours, channels, at)
+    return Closed(barred, hours.all_open(open_hours, channels, at)) if barred else None
 
 
 def _turn(template: Any, channels: Iterable[str], *, message: str, at: float) -> Turn:

@@ -161,7 +161,7 @@ def _lanes(account: Account) -> Iterator[int | None]:
     lanes = [
         pk
         for pk, category, channels, bars_zns in told
-        if guards.is_open(category, channels, bars_zns=bars_zns)
+        if guards.closed(category, channels, bars_zns=bars_zns) is None
     ]
     random.shuffle(lanes)
     yield from lanes

@@ -1,17 +1,17 @@
 """Why didn't they get it? What staff read of a message."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from django_etelecom import events, pace
+from django_etelecom import events, explanation, guards, pace
 from django_etelecom.client.codes import ZNS_ERRORS, ErrorGroup
 from django_etelecom.events import Evidence
 from django_etelecom.explanation import ADVICE_BY_GROUP, WORDS_OF_GROUP, Step, explain
-from django_etelecom.models import Campaign, MessageEvent, MessageLog
+from django_etelecom.models import Campaign, MessageEvent, MessageLog, MessageTemplate
 from django_etelecom.models.messages import Reason, Source, Status
 from django_etelecom.services import send_message
 
@@ -22,6 +22,24 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def message(askable, order_template, order_params):
     """Accepted; its route is ZNS, then SMS."""
     return send_message(order_template, "0912345678", order_params)
+
+
+@pytest.fixture
+def at_hour(monkeypatch):
+    """Have it be another time for what is told."""
+
+    def set_to(now):
+        class Clock:
+            def __getattr__(self, name):
+                return getattr(timezone, name)
+
+            def now(self):
+                return now
+
+        for room in (guards, explanation):
+            monkeypatch.setattr(room, "timezone", Clock())
+
+    return set_to
 
 
 def tell(message, status, *, source=Source.POLL, **fields):
@@ -74,6 +92,65 @@ def test_queued__of_a_paused_account(message):
     told = in_state(message, status="queued", send_at=timezone.now())
 
     assert told.where == "It waits: account “default” is paused."
+
+
+NOON = datetime(2026, 12, 24, 5, 0, tzinfo=UTC)
+NIGHT = datetime(2026, 12, 24, 16, 0, tzinfo=UTC)
+MORNING = datetime(2026, 12, 25, 0, 0, tzinfo=UTC)
+"""Twelve and twenty-three o'clock in Vietnam, and seven on the next day."""
+
+BY_SMS = "It waits: SMS not before 07:00 on Dec. 25, 2026."
+
+
+@pytest.mark.parametrize(
+    ("now", "send_at", "where"),
+    [
+        (NIGHT, MORNING, BY_SMS),
+        (NIGHT, NIGHT, BY_SMS),
+        (NIGHT, NOON, BY_SMS),
+        # Somebody has asked for it.
+        (NIGHT, MORNING + timedelta(hours=1), "It is to be sent at 08:00 on Dec. 25, 2026."),
+        (NOON, NOON, "It is sent as soon as a worker gets to it."),
+    ],
+)
+def test_queued__waits_for_its_hours(message, at_hour, now, send_at, where):
+    MessageTemplate.objects.update(category="advertising")
+    at_hour(now)
+
+    told = in_state(message, status="queued", attempts=0, send_at=send_at)
+
+    assert told.where == where
+
+
+def test_queued__whose_channels_are_never_open_together(message, at_hour, settings):
+    rules = {"HOURS": {"1": ("07:00", "09:00"), "3": ("10:00", "12:00")}}
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {"transactional": rules}}
+    at_hour(NIGHT)
+
+    told = in_state(message, status="queued", send_at=NIGHT)
+
+    assert told.where == "It waits, and never goes: ZNS (Zalo) → SMS have no hour in common."
+
+
+@pytest.mark.parametrize("period", ["day", "month"])
+def test_queued__waits_for_its_accounts_cap(message, settings, period):
+    accounts = settings.ETELECOM["ACCOUNTS"]
+    capped = {**accounts["default"], f"MAX_PAID_PER_{period.upper()}": 1}
+    settings.ETELECOM = {**settings.ETELECOM, "ACCOUNTS": {"default": capped}}
+
+    told = in_state(message, status="queued", send_at=timezone.now())
+
+    assert told.where.startswith(
+        f"It waits: account “default” has spent its 1 paid messages of the {period}. It goes on at "
+    )
+
+
+def test_queued__under_settings_that_cannot_be_used(message, settings):
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {"otp": 1, "no": 2}}
+
+    told = in_state(message, status="queued", send_at=timezone.now())
+
+    assert told.where == "It is sent as soon as a worker gets to it."
 
 
 @pytest.mark.parametrize(

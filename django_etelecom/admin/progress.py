@@ -12,9 +12,10 @@ from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..campaigns import Progress, progress
+from ..campaigns import MOST_REASONS, Progress, progress, reasons_not_sent
+from ..explanation import waits_for
 from ..models import Campaign
-from ..models.messages import Status
+from ..models.messages import Reason, Status
 from ..numerals import grouped
 
 UNDER_WAY = "under_way"
@@ -54,9 +55,24 @@ def told(campaign: Campaign) -> dict[str, Any]:
         "is_loading": campaign.status == Campaign.Status.LOADING,
         "counts": {line: grouped(counts[line]) for line in NOTES if counts.get(line)},
         "sentence": _sentence(campaign, now),
-        "pace": _pace(now),
+        "pace": _waits_for(campaign, now) or _pace(now),
         "announcement": _announcement(campaign, now),
+        "why": _why_not_sent(campaign) if now.counts.get(Status.NOT_SENT) else "",
     }
+
+
+def _why_not_sent(campaign: Campaign) -> str:
+    """Say why messages were not sent, each reason with how often it was."""
+    reasons = reasons_not_sent(campaign)
+    labels = dict(Reason.choices)
+    told = [
+        f"{str(labels.get(reason, reason)).rstrip('.')}: {grouped(number)}."
+        for reason, number in reasons.most_common()
+        if reason
+    ]
+    if reasons.total() >= MOST_REASONS:
+        told.insert(0, _("Of %(count)s of them:") % {"count": grouped(MOST_REASONS)})
+    return " ".join(told)
 
 
 def _sentence(campaign: Campaign, now: Progress) -> str:
@@ -81,6 +97,18 @@ def _announcement(campaign: Campaign, now: Progress) -> str:
         return ""
     tenths = now.ended * 10 // campaign.queued_rows
     return _("%(percent)d %% of the messages are done.") % {"percent": tenths * 10}
+
+
+def _waits_for(campaign: Campaign, now: Progress) -> str:
+    if campaign.status != Campaign.Status.RUNNING or not now.under_way:
+        return ""
+    return waits_for(
+        campaign.account,
+        campaign.template.category,
+        campaign.channels,
+        bars_zns=campaign.template.bars_zns_at_night,
+        since=campaign.send_at or timezone.now(),
+    )
 
 
 def _pace(now: Progress) -> str:

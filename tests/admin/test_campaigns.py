@@ -3,6 +3,7 @@
 import csv
 import io
 import traceback
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -296,6 +297,7 @@ def test_progress__as_json(campaign, viewer):
         "sentence": "0 of 3 messages are done.",
         "pace": "",
         "announcement": "0 % of the messages are done.",
+        "why": "",
     }
 
 
@@ -335,6 +337,36 @@ def test_progress__of_what_is_done_has_no_time_left(campaign, monkeypatch):
     monkeypatch.setattr(progress, "progress", lambda _campaign: now)
 
     assert told(campaign)["pace"] == "2.0 a second."
+
+
+def test_progress__tells_why_messages_were_not_sent(campaign, sender, monkeypatch):
+    reasons = [Reason.SUPPRESSED, Reason.NO_CONSENT, Reason.NO_CONSENT]
+    for message, reason in zip(MessageLog.objects.order_by("pk"), reasons, strict=True):
+        MessageLog.objects.filter(pk=message.pk).update(status="not_sent", reason=reason)
+    CampaignTally.objects.create(campaign=campaign, status="not_sent", number=3)
+    listed = "The number is on the suppression list: 1."
+    consent = "No consent to advertising is on record for the number: 2."
+
+    assert told(campaign)["why"] == f"{consent} {listed}"
+    assert consent in page(sender.get(url("change", campaign)))
+
+    monkeypatch.setattr(progress, "MOST_REASONS", 3)
+    assert told(campaign)["why"].startswith("Of 3 of them: ")
+
+
+@pytest.mark.parametrize("status", ["running", "paused"])
+def test_progress__tells_what_it_waits_for_while_it_runs(campaign, settings, status):
+    opens = timezone.localtime() + timedelta(hours=2)
+    hours = (f"{opens:%H:%M}", f"{opens + timedelta(hours=1):%H:%M}")
+    rules = {"transactional": {"HOURS": {"3": hours}}}
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": rules}
+    Campaign.objects.update(status=status)
+    campaign.refresh_from_db()
+
+    pace_in_words = told(campaign)["pace"]
+
+    waits = pace_in_words.startswith(f"It waits: SMS not before {opens:%H:%M} on ")
+    assert waits == (status == "running")
 
 
 def test_progress__is_told_in_tenths(campaign):

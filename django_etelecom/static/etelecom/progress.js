@@ -10,9 +10,10 @@
   let wait = EVERY;
 
   function show(now) {
-    for (const name of ["sentence", "pace", "announcement"]) {
-      // What is written again is read out again.
-      if (part(name).textContent !== now[name]) part(name).textContent = now[name];
+    for (const name of ["sentence", "pace", "announcement", "why"]) {
+      const shown = part(name);
+      // What is written again is read out again. Before the start there is no table.
+      if (shown && shown.textContent !== now[name]) shown.textContent = now[name];
     }
     if (!now.is_loading) {
       part("bar").max = now.total;
