@@ -73,9 +73,7 @@ def set_up(base_url):
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
         ],
         REST_FRAMEWORK={
-            "DEFAULT_AUTHENTICATION_CLASSES": [
-                "rest_framework.authentication.TokenAuthentication"
-            ],
+            "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
         },
         DATABASES={"default": database},
         ETELECOM={

@@ -30,6 +30,7 @@ from .disclosure import export_number as export_number
 from .dispatchers import dispatch
 from .drafts import Draft, prepare
 from .exceptions import InvalidMessage
+from .foresight import foresee_campaign as foresee_campaign
 from .models import MessageLog, MessageTemplate, RouteRule
 from .numbers import lift_suppression as lift_suppression
 from .numbers import record_consent as record_consent

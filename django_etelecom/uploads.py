@@ -82,7 +82,7 @@ def begin_upload(
 
     Raises:
         UnreadableSheet: the file cannot be read, to its end; nothing of it is kept.
-        InvalidMessage, ImproperlyConfigured: as `queue_campaign`; nothing was written.
+        InvalidMessage, SendBlocked, ImproperlyConfigured: as `queue_campaign`; nothing was written.
     """
     sheet = open_sheet(file, file_name)
     campaign, mold = draw_up(

@@ -6,12 +6,22 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..explanation import ADVICE_BY_REASON
+from ..explanation import ADVICE_BY_REASON, enumerated
+from ..guards import Closed
+from ..models import Campaign
 from ..models.messages import Reason
+from ..numerals import grouped
+from ..services import foresee_campaign
+from ..spending import Spending
 from ..verdicts import Guard, Verdict
+from .forms import unusable_settings
 
 WORDS_OF_GUARD: dict[Guard, Promise] = {
     Guard.ACCOUNT: _("The account is not paused"),
@@ -62,3 +72,46 @@ def guards_context(verdicts: Iterable[Verdict]) -> dict[str, Any]:
         ],
         "guards": [(WORDS_OF_GUARD[verdict.guard], verdict.passes) for verdict in said],
     }
+
+
+def foresight_context(campaign: Campaign, *, most_paid: int) -> dict[str, Any]:
+    """Return what the page of a campaign's check says of the guards.
+
+    Args:
+        campaign: that was loaded.
+        most_paid: paid messages that it may come to.
+    """
+    try:
+        seen = foresee_campaign(campaign)
+    except ImproperlyConfigured as error:
+        return {"unusable": unusable_settings(error)}
+    labels = dict(Reason.choices)
+    return {
+        "stopped": [
+            (grouped(number), labels[reason])
+            for reason, number in sorted(seen.stopped.items(), key=lambda item: -item[1])
+        ],
+        "asked": grouped(seen.asked) if seen.asked < campaign.queued_rows else "",
+        "waits": _opening(seen.closed) if seen.closed else "",
+        "spendings": [spending_in_words(one) for one in seen.spendings],
+        "exceeds": any(most_paid > one.left for one in seen.spendings),
+    }
+
+
+def _opening(closed: Closed) -> str:
+    told = {"channels": enumerated(closed.channels)}
+    if closed.opens is None:
+        return gettext("Never: there is no hour at which all channels of its route are open.")
+    local = timezone.localtime(closed.opens)
+    told |= {"day": date_format(local, "DATE_FORMAT"), "time": date_format(local, "H:i")}
+    return gettext("From %(time)s on %(day)s: %(channels)s not before.") % told
+
+
+def spending_in_words(spending: Spending) -> str:
+    """Return what an account has spent of a cap, and what is left."""
+    sentence = {
+        "day": gettext("Of the day %(spent)s of %(cap)s, %(left)s left"),
+        "month": gettext("Of the month %(spent)s of %(cap)s, %(left)s left"),
+    }[spending.period]
+    numbers = {"spent": spending.spent, "cap": spending.cap, "left": spending.left}
+    return sentence % {name: grouped(number) for name, number in numbers.items()}

@@ -117,7 +117,8 @@ class UploadForm(TemplateChoiceForm):
         except InvalidMessage as error:
             add_faults(self, error)
         except SendBlocked as error:
-            self.add_error(None, str(error))
+            # What stops all of a campaign is its template's.
+            self.add_error("template", str(error))
         except ImproperlyConfigured as error:
             self.add_error(None, unusable_settings(error))
         return None

@@ -24,6 +24,7 @@ from ..services import check_campaign, load_parts
 from ..transactions import non_atomic
 from .faulty_rows import faults_context
 from .forms import admin_form, unusable_settings
+from .guarded import foresight_context
 from .log import recorded
 from .moves import make_move, may_send
 from .numbers import sees_numbers
@@ -181,6 +182,7 @@ def check_page(
         ignored=ignored_columns(campaign),
         confirm=form,
         errors=form.errors if form else None,
+        **foresight_context(campaign, most_paid=check.most_paid),
         **model_admin.facts(request, campaign),
         **faults_context(request, campaign),
     )

@@ -14,11 +14,21 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from django_etelecom import uploads
+from django_etelecom import foresight, guards, uploads
 from django_etelecom.admin import upload_forms
 from django_etelecom.admin import uploads as upload_views
-from django_etelecom.models import Campaign, CampaignPart, MessageLog, MessageTemplate
-from django_etelecom.services import cancel_campaign
+from django_etelecom.models import (
+    Campaign,
+    CampaignPart,
+    Consent,
+    MessageLog,
+    MessageTemplate,
+    NumberHistory,
+    Suppression,
+)
+from django_etelecom.models.messages import Reason
+from django_etelecom.sealing import number_digests
+from django_etelecom.services import cancel_campaign, send_message
 from django_etelecom.worker import Worker
 from tests.admin.conftest import faults, page
 from tests.admin.test_campaigns import LIST, UPLOAD, buttons, download, recorded, said, url
@@ -34,6 +44,12 @@ CHOSEN = {
     "columns.amount": "amount",
     "columns.delivery_date": "delivery_date",
     "columns.note": "",
+}
+ORDER_VALUES = {
+    "customer_name": "An",
+    "order_code": "DH-1",
+    "amount": 1,
+    "delivery_date": "24/12/2026",
 }
 
 
@@ -460,6 +476,118 @@ def test_check__what_was_mended_is_uploaded_again(checking, sender):
     again = Campaign.objects.first()
     assert (again.name, again.status) == ("mended.csv", "checking")
     assert (again.queued_rows, again.faulty_rows) == (1, 1)
+
+
+@pytest.fixture
+def advertising(order_template, settings):
+    """The template advertises; its guards are as given, over those that hold anyway."""
+
+    def change(**rules):
+        MessageTemplate.objects.update(category="advertising", text="[QC] Tea")
+        rules = {"HOURS": {}, "CONSENT": False, **rules}
+        settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {"advertising": rules}}
+
+    return change
+
+
+def shown_check(client, campaign):
+    return client.get(url("change", campaign))
+
+
+def test_upload__of_an_advertisement_without_label_is_told_beside_the_template(upload, advertising):
+    advertising()
+    MessageTemplate.objects.update(text="Tea")
+
+    response = upload()
+
+    [told] = faults(response)["template"]
+    assert told.startswith("An advertisement begins with [QC]")
+    assert not Campaign.objects.exists()
+
+
+def test_check__nothing_is_told_of_guards_that_let_all_pass(checking, sender):
+    html = page(shown_check(sender, checking))
+
+    for row in ("Will not be sent", "When it goes", "Paid messages of the account", "Guards"):
+        assert row not in html
+
+
+def test_check__tells_how_many_will_not_be_sent(checking, sender, advertising):
+    advertising(CONSENT=True, LIMITS=[(1, 86_400)])
+    digest = number_digests("84912345678")[0]
+    Consent.objects.create(number_digest=digest, source="Order form")
+
+    response = shown_check(sender, checking)
+
+    # The one that repeats would be the number's second.
+    assert response.context["stopped"] == [
+        ("1", Reason.NO_CONSENT.label),
+        ("1", Reason.RECIPIENT_LIMIT.label),
+    ]
+    assert "As things stand now" in page(response)
+    assert not NumberHistory.objects.exists()
+
+
+def test_check__counts_what_numbers_had_before(checking, sender, advertising, askable):
+    advertising(LIMITS=[(2, 86_400)])
+    for number in ("0912345678", "0912345679"):
+        send_message("order_confirmation", number, ORDER_VALUES)
+
+    response = shown_check(sender, checking)
+
+    assert response.context["stopped"] == [("1", Reason.RECIPIENT_LIMIT.label)]
+
+
+def test_check__suppressed_numbers_are_looked_for_in_batches(
+    checking, sender, settings, monkeypatch
+):
+    Suppression.objects.create(
+        number_digest=number_digests("84912345678")[0], reason="staff", scope="everything"
+    )
+    monkeypatch.setattr(guards, "ASKED_AT_ONCE", 1)
+    monkeypatch.setattr(foresight, "ASKED", 2)
+
+    response = shown_check(sender, checking)
+
+    assert response.context["stopped"] == [("1", Reason.SUPPRESSED.label)]
+    assert "Of the first 2 messages" in page(response)
+
+
+def test_check__tells_until_when_it_waits(checking, sender, advertising):
+    opens = timezone.localtime() + timedelta(hours=2)
+    hours = (f"{opens:%H:%M}", f"{opens + timedelta(hours=1):%H:%M}")
+    advertising(HOURS={"3": hours})
+
+    html = page(shown_check(sender, checking))
+
+    assert f"From {opens:%H:%M} on" in html
+    assert "SMS not before." in html
+
+
+def test_check__tells_that_it_never_goes(checking, sender, advertising):
+    advertising(HOURS={"1": ("07:00", "08:00"), "3": ("09:00", "10:00")})
+
+    assert "Never: there is no hour" in page(shown_check(sender, checking))
+
+
+def test_check__tells_what_is_left_of_the_account(checking, sender, settings):
+    accounts = settings.ETELECOM["ACCOUNTS"]
+    caps = {"MAX_PAID_PER_DAY": 2, "MAX_PAID_PER_MONTH": 1000}
+    settings.ETELECOM = {**settings.ETELECOM, "ACCOUNTS": {"default": accounts["default"] | caps}}
+
+    html = page(shown_check(sender, checking))
+
+    assert "Of the day 0 of 2, 2 left" in html
+    assert "Of the month 0 of 1,000, 1,000 left" in html
+    assert "It may need more than is left." in html
+
+
+def test_check__settings_that_cannot_be_used_are_told(checking, sender, settings):
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {"transactional": 5}}
+
+    response = shown_check(sender, checking)
+
+    assert "do not allow it to be sent: ETELECOM[" in page(response)
 
 
 def test_check__viewer_may_look_but_not_start(checking, staff_client):
