@@ -4,14 +4,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from ..conf import settings
+from ..hours import all_open
 from ..models import Channel, MessageTemplate, RouteRule
 from ..models.routes import channel_names, channels_at_night
 from .lookups import AskableLists
@@ -86,15 +91,43 @@ def night_warning(channels: object) -> str:
     if Channel.CALL in later:
         sentences.append(gettext("A call rings at night."))
     sentences.append(
-        gettext("Where that is not wanted, send in the day, or by a rule of ZNS alone.")
+        gettext(
+            "Where that is not wanted, mark the template as “no ZNS at night”: its messages then "
+            "wait for 06:00. Or send by a rule of ZNS alone."
+        )
     )
     return " ".join(sentences)
+
+
+def hours_in_words(channels: object) -> list[str]:
+    """Tell for each category that has hours when its messages go by these channels."""
+    if not isinstance(channels, list):
+        return []
+    sentences = []
+    for category, label in MessageTemplate.Category.choices:
+        try:
+            hours = settings.guards(category).hours
+        except ImproperlyConfigured:
+            return []  # A system check tells of it.
+        bounded = [str(channel) for channel in channels if str(channel) in hours]
+        if not bounded:
+            continue
+        if all_open(hours, bounded, timezone.now()) is None:
+            sentence = gettext("%(category)s: never, for there is no hour at which all are open.")
+        else:
+            sentence = gettext("%(category)s: only while all of these are open: %(hours)s.")
+        told = ", ".join(
+            f"{Channel(channel).label} {hours[channel].opens:%H:%M}–{hours[channel].closes:%H:%M}"
+            for channel in bounded
+        )
+        sentences.append(sentence % {"category": capfirst(str(label)), "hours": told})
+    return sentences
 
 
 @admin.register(RouteRule)
 class RouteRuleAdmin(AskableLists):
     form = RouteRuleForm
-    readonly_fields = ["channels_in_order", "at_night", "used_by"]
+    readonly_fields = ["channels_in_order", "hours", "at_night", "used_by"]
     list_display = ["name", "channels_in_order", "is_default", "number_of_templates"]
     search_fields = ["name"]
     # Told, since the count of its templates makes Django forget the model's own.
@@ -114,10 +147,11 @@ class RouteRuleAdmin(AskableLists):
             ]
         # Who may only look gets no form, and so no places to choose.
         places = PLACES if self.has_change_permission(request, obj) else ()
+        hours = ["hours"] if hours_in_words(obj.channels) else []
         night = ["at_night"] if channels_at_night(obj.channels) else []
         return [
             (None, {"fields": ["name", "is_default"]}),
-            (_("Channels"), {"fields": [*places, "channels_in_order", *night]}),
+            (_("Channels"), {"fields": [*places, "channels_in_order", *hours, *night]}),
             (_("Where it is used"), {"fields": ["used_by"]}),
         ]
 
@@ -133,6 +167,13 @@ class RouteRuleAdmin(AskableLists):
         names = ((channel_names([channel]),) for channel in rule.channels)
         items = format_html_join("", "<li><bdi>{}</bdi></li>", names)
         return format_html('<ol class="etelecom-route">{}</ol>', items)
+
+    @admin.display(description=_("hours"))
+    def hours(self, rule: RouteRule) -> SafeString:
+        items = format_html_join(
+            "", "<li>{}</li>", ((one,) for one in hours_in_words(rule.channels))
+        )
+        return format_html('<ul class="etelecom-used">{}</ul>', items)
 
     @admin.display(description=_("at night"))
     def at_night(self, rule: RouteRule) -> str:

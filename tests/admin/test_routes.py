@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from django_etelecom.admin.routes import MOST_NAMED, night_warning
+from django_etelecom.admin.routes import MOST_NAMED, hours_in_words, night_warning
 from django_etelecom.models import MessageTemplate, RouteRule
 from tests.admin.conftest import page
 
@@ -151,7 +151,10 @@ def test_channels__that_a_script_stored_are_shown_as_they_are(admin_client, db):
 # --- At night -----------------------------------------------------------------------------------
 
 BEGINS = "From 22:00 to 06:00 Zalo may not let a ZNS template out (error -133)."
-ENDS = "Where that is not wanted, send in the day, or by a rule of ZNS alone."
+ENDS = (
+    "Where that is not wanted, mark the template as “no ZNS at night”: its messages then wait for "
+    "06:00. Or send by a rule of ZNS alone."
+)
 
 
 @pytest.mark.parametrize(
@@ -193,6 +196,51 @@ def test_night__is_not_told_of_a_rule_that_is_refused(admin_client):
 @pytest.mark.parametrize("channels", [None, "13", {"1": "3"}, [], [1, 3]])
 def test_night__channels_that_are_none(channels):
     assert night_warning(channels) == ""
+
+
+@pytest.mark.parametrize(
+    ("channels", "told"),
+    [
+        (["1"], []),
+        (["1", "3"], ["Advertising: only while all of these are open: SMS 07:00–22:00."]),
+        (
+            ["2", "3"],
+            [
+                "Advertising: only while all of these are open: "
+                "Voice call 08:00–17:00, SMS 07:00–22:00."
+            ],
+        ),
+    ],
+)
+def test_hours__are_those_of_the_guards(admin_client, db, channels, told):
+    rule = RouteRule.objects.create(name="Rule", channels=channels)
+
+    html = page(admin_client.get(change_url(rule)))
+
+    assert hours_in_words(channels) == told
+    assert ("<label>Hours:</label>" in html) == bool(told)
+    assert all(sentence in html for sentence in told)
+
+
+def test_hours__that_are_never_the_same(settings):
+    hours = {"HOURS": {"1": ("07:00", "08:00"), "3": ("09:00", "10:00")}}
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {"otp": hours, "advertising": hours}}
+
+    told = hours_in_words(["1", "3"])
+
+    assert told[0].startswith("One-time password: never,")
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("channels", [None, "13", [], ["9"], [{}]])
+def test_hours__of_channels_that_are_none(channels):
+    assert hours_in_words(channels) == []
+
+
+def test_hours__under_settings_that_cannot_be_used(settings):
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": 5}
+
+    assert hours_in_words(["3"]) == []
 
 
 # --- Where it is used ---------------------------------------------------------------------------
