@@ -183,7 +183,7 @@ def _consent(rules: GuardRules, *, has_consent: bool) -> Verdict:
 
 def by_label(template: TemplatePlan, channels: Sequence[str], rules: GuardRules) -> Verdict:
     """Say whether an advertisement begins as one has to."""
-    if not rules.label or _is_labelled(template.text, channels):
+    if not rules.label or is_labelled(template.text, channels):
         return Verdict(Guard.LABEL, passes=True)
     detail = _(
         "An advertisement begins with %(label)s: have the template's text registered so, and "
@@ -192,7 +192,8 @@ def by_label(template: TemplatePlan, channels: Sequence[str], rules: GuardRules)
     return Verdict(Guard.LABEL, passes=False, detail=detail)
 
 
-def _is_labelled(text: str, channels: Sequence[str]) -> bool:
+def is_labelled(text: str, channels: Sequence[str]) -> bool:
+    """Tell whether a text begins as that of an advertisement has to."""
     # A call has no text that could begin with it.
     is_spoken = set(channels) == {Channel.CALL.value}
     return is_spoken or text.lstrip().upper().startswith(LABELS)

@@ -29,6 +29,7 @@ from ..redaction import clean_text
 from ..samples import MAX_EXAMPLE
 from ..schema import MAX_NAME_LENGTH, Kind, Parameter, parts
 from ..segments import segments
+from .advertising import advertising_faults
 from .lengths import sms_length, why_short
 
 ROWS = "parameters"
@@ -48,17 +49,22 @@ class Look:
     """The text cut into pieces, each with whether it stands for a parameter's value."""
     differences: list[str]
     """Sentences: where text and parameters name different things."""
+    advertising: list[str]
+    """Sentences: what it lacks to advertise by."""
     sms: list[str]
     """Sentences: how long it is as an SMS."""
 
 
-def look_at(text: str, parameters: Iterable[Parameter], channels: object) -> Look:
+def look_at(
+    text: str, parameters: Iterable[Parameter], channels: object, category: str = ""
+) -> Look:
     """Look at a template.
 
     Args:
         text: as registered.
         parameters: of the template.
         channels: of its route, else of the default route; None where there is neither.
+        category: of the template.
     """
     # As a browser sends it, and as a script does: an SMS has one character for the end of a line.
     text = text.replace("\r\n", "\n")
@@ -74,6 +80,7 @@ def look_at(text: str, parameters: Iterable[Parameter], channels: object) -> Loo
     return Look(
         pieces=[piece for piece in [*pieces, (cut, False)] if piece[0]],
         differences=differences(text, by_name),
+        advertising=advertising_faults(category, text, channels),
         sms=_sms(text, by_name, pieces, channels),
     )
 
@@ -144,8 +151,9 @@ def _at_the_longest(pieces: list[tuple[str, bool]], used: list[Parameter]) -> st
 def stored_look(template: MessageTemplate | None) -> Look:
     """Look at a template as it is stored; None: there is none yet."""
     if template is None or not template.text:
-        return Look([], [], [])
-    return look_at(template.text, stored_parameters(template), _channels(template.route))
+        return Look([], [], [], [])
+    channels = channels_of(template.route)
+    return look_at(template.text, stored_parameters(template), channels, template.category)
 
 
 def stored_parameters(template: MessageTemplate) -> list[Parameter]:
@@ -172,7 +180,9 @@ def typed_look(posted: QueryDict, stored: Iterable[Parameter] = ()) -> Look:
     route = (
         RouteRule.objects.filter(pk=chosen).first() if re.fullmatch("[0-9]{1,18}", chosen) else None
     )
-    return look_at(posted.get("text", ""), [*stored, *typed_parameters(posted)], _channels(route))
+    parameters = [*stored, *typed_parameters(posted)]
+    category = posted.get("category", "")
+    return look_at(posted.get("text", ""), parameters, channels_of(route), category)
 
 
 def typed_parameters(posted: QueryDict) -> list[Parameter]:
@@ -198,7 +208,8 @@ def _kind(value: str) -> Kind:
     return Kind(value) if value in Kind.values else Kind.TEXT
 
 
-def _channels(route: RouteRule | None) -> Any:
+def channels_of(route: RouteRule | None) -> Any:
+    """Return the channels of a template's route; of None those of the default, if there is one."""
     if route is not None:
         return route.channels
     default = RouteRule.objects.filter(is_default=True)

@@ -17,8 +17,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from ..models import MessageTemplate, TemplateParameter
 from . import drawing_up
+from .advertising import advertising_faults
 from .lookups import AskableLists
 from .previews import (
+    channels_of,
     differences,
     preview_view,
     stored_look,
@@ -181,7 +183,11 @@ class MessageTemplateAdmin(AskableLists):
         super().save_related(request, form, formsets, change)
         template = form.instance
         names = template.parameters.values_list("name", flat=True)
-        for sentence in differences(template.text, names):
+        channels = channels_of(template.route)
+        for sentence in (
+            *differences(template.text, names),
+            *advertising_faults(template.category, template.text, channels),
+        ):
             messages.warning(request, sentence)
 
     def get_deleted_objects(

@@ -1,6 +1,7 @@
 """The look at a template in the admin: its text with examples, its length as an SMS, its use."""
 
 import pytest
+from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -55,6 +56,78 @@ def test_pieces__of_a_text_beyond_all_channels_are_cut():
 )
 def test_differences(text, names, told):
     assert differences(text, names) == told
+
+
+# --- Advertising --------------------------------------------------------------------------------
+
+UNLABELLED = "An advertisement begins with [QC]: nothing is sent by this template."
+OFF = (
+    "This site's settings have guards of advertising off (ETELECOM['GUARDS']): {}. "
+    "Decree 91/2020/ND-CP asks for them."
+)
+
+
+@pytest.mark.parametrize(
+    ("category", "text", "channels", "told"),
+    [
+        ("advertising", "Tea", SMS, [UNLABELLED]),
+        ("advertising", "", None, [UNLABELLED]),
+        ("advertising", "[QC] Tea", SMS, []),
+        ("advertising", " [ad] Tea", "odd", []),
+        # What is spoken has none.
+        ("advertising", "Tea", ["2"], []),
+        ("transactional", "Tea", SMS, []),
+    ],
+)
+def test_advertising__begins_with_a_label(category, text, channels, told):
+    assert look_at(text, [], channels, category).advertising == told
+
+
+@pytest.mark.parametrize(
+    ("rules", "channels", "off"),
+    [
+        ({"CONSENT": False, "SUPPRESSION": False}, SMS, "SUPPRESSION, CONSENT"),
+        ({"HOURS": {}, "LIMITS": []}, SMS, "HOURS, LIMITS"),
+        ({"HOURS": {"3": ("07:00", "22:00")}}, ["2", "3"], "HOURS"),
+    ],
+)
+def test_advertising__tells_of_guards_that_are_off(settings, rules, channels, off):
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {"advertising": rules}}
+
+    assert look_at("[QC] Tea", [], channels, "advertising").advertising == [OFF.format(off)]
+
+
+def test_advertising__hours_of_channels_that_are_not_used_are_not_missed(settings):
+    rules = {"HOURS": {}, "LIMITS": []}
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {"advertising": rules}}
+
+    assert look_at("[QC] Tea", [], ["1"], "advertising").advertising == []
+
+
+def test_advertising__without_the_guard_the_law_is_told(settings):
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {"advertising": {"LABEL": False}}}
+
+    assert look_at("Tea", [], SMS, "advertising").advertising == [
+        "An advertisement begins with [QC] (Decree 91/2020/ND-CP, article 18).",
+        OFF.format("LABEL"),
+    ]
+
+
+def test_advertising__under_settings_that_cannot_be_used(settings):
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": 5}
+
+    assert look_at("Tea", [], SMS, "advertising").advertising == []
+
+
+def test_advertising__is_told_while_it_is_typed_and_after_saving(admin_client, default_route):
+    typed = filled(text="Tea", category="advertising")
+
+    assert admin_client.post(preview_url(), typed).json()["advertising"] == [UNLABELLED]
+
+    response = admin_client.post(reverse(ADD), typed)
+    template = MessageTemplate.objects.get()
+    assert UNLABELLED in [str(one) for one in get_messages(response.wsgi_request)]
+    assert UNLABELLED in page(admin_client.get(change_url(template)))
 
 
 # --- As an SMS ----------------------------------------------------------------------------------

@@ -34,6 +34,7 @@
       ...seen.pieces.map(([text, isValue]) => (isValue ? element("mark", text) : text)),
     );
     list("differences", seen.differences);
+    list("advertising", seen.advertising);
     list("sms", seen.sms);
     look.hidden = !seen.pieces.length;
   }
