@@ -59,7 +59,7 @@ def fault_of_cost(pattern: str, longest: int) -> str:
         return _(
             "It might take too long on some values, since it can match the same text in many ways. "
             "Repeat nothing that repeats itself, and put between two repetitions what neither of "
-            "them takes: [A-Z]+(?: [A-Z]+)* instead of ([A-Z]+ ?)+"
+            "them takes: [A-Z]+(?:-[A-Z]+)* instead of ([A-Z]+-?)+"
         )
     return ""
 

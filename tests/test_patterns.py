@@ -13,7 +13,7 @@ LENGTH = 200
 SLOW = (
     "It might take too long on some values, since it can match the same text in many ways. Repeat "
     "nothing that repeats itself, and put between two repetitions what neither of them takes: "
-    "[A-Z]+(?: [A-Z]+)* instead of ([A-Z]+ ?)+"
+    "[A-Z]+(?:-[A-Z]+)* instead of ([A-Z]+-?)+"
 )
 COMPLICATED = (
     "It is too complicated to be checked. Write characters, classes such as [0-9], groups and "
@@ -52,7 +52,7 @@ UNREADABLE = "It is not a regular expression of Python's."
         # Names and text.
         r"^.{0,30}$",
         r".{1,1000}",
-        r"[A-Z]+(?: [A-Z]+)*",
+        r"[A-Z]+(?:-[A-Z]+)*",
         r"^[\w ,.'-]+$",
         r"\w+([ .-]\w+)*",
         r"\w+(?:\.\w+)*\.?",
