@@ -17,6 +17,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from . import spending
 from .conf import Account, settings
 from .lifecycle import due
 from .models import AccountState, Campaign, DayTally, InboxReport, MessageEvent, MessageLog
@@ -25,6 +26,7 @@ from .models.messages import Source, Status
 from .models.tallies import day_of
 from .numerals import grouped
 from .reports import INBOX_SIZE
+from .spending import Spending
 
 MOST_COUNTED = 10_000
 """Up to which messages are counted; one more stands for any number."""
@@ -57,6 +59,8 @@ class Matter(enum.StrEnum):
 
     PAUSED = "paused"
     """An account, until somebody resumes it."""
+    SPENT = "spent"
+    """An account that has spent its cap of paid messages, or most of it."""
     UNKNOWN = "unknown"
     """More messages than usual whose outcome is unknown."""
     LAPSED = "lapsed"
@@ -85,6 +89,8 @@ class Situation:
     """How things stand at this moment."""
 
     paused: Sequence[AccountState] = ()
+    spendings: Sequence[tuple[str, Spending]] = ()
+    """By alias, how each account that has caps stands to them."""
     queued: int = 0
     """At most `MOST_COUNTED` + 1, as the next two."""
     sending: int = 0
@@ -121,6 +127,11 @@ def look() -> Situation:
     unknown_today, unknown_usually = _unknown()
     return Situation(
         paused=list(AccountState.objects.using(AccountState.database()).exclude(paused_at=None)),
+        spendings=[
+            (account.alias, spent)
+            for account in _accounts()
+            for spent in spending.spendings(account)
+        ],
         queued=queued,
         sending=in_flight,
         lapsed=lapsed,
@@ -236,6 +247,7 @@ def _unreported(messages: QuerySet[MessageLog]) -> int:
 def concerns(situation: Situation) -> list[Concern]:
     """Return what needs a person, the most urgent first."""
     found = [_paused(state) for state in situation.paused]
+    found += [_spent(alias, spent) for alias, spent in situation.spendings if spent.is_near]
     if situation.due_since is not None:
         found.append(_waiting(situation.due_since))
     if situation.lapsed:
@@ -256,6 +268,33 @@ def _paused(state: AccountState) -> Concern:
         % {"account": state, "reason": state.get_pause_reason_display()},
         _("Put right what it says, then resume the account."),
     )
+
+
+def _spent(alias: str, spent: Spending) -> Concern:
+    sentence = {
+        "day": _(
+            "Account “%(account)s” has spent %(spent)s of its %(cap)s paid messages of the day."
+        ),
+        "month": _(
+            "Account “%(account)s” has spent %(spent)s of its %(cap)s paid messages of the month."
+        ),
+    }[spent.period]
+    told = {"account": alias, "spent": grouped(spent.spent), "cap": grouped(spent.cap)}
+    local = timezone.localtime(spent.ends_at)
+    until = {"day": date_format(local, "DATE_FORMAT"), "time": date_format(local, "H:i")}
+    setting = f"MAX_PAID_PER_{spent.period.upper()}"
+    advice = (
+        _(
+            "Single messages are refused until %(time)s on %(day)s, and queued ones wait. See what "
+            "spends so much; where it is meant, raise %(setting)s."
+        )
+        if not spent.left
+        else _(
+            "See whether more will be needed until %(time)s on %(day)s: what goes beyond is "
+            "refused, or waits. Where it is meant, raise %(setting)s."
+        )
+    )
+    return Concern(Matter.SPENT, sentence % told, advice % {**until, "setting": setting})
 
 
 def _waiting(since: datetime) -> Concern:

@@ -1,6 +1,6 @@
 """What needs a person: what is found by looking, and what of it is worth a sentence."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone, translation
@@ -17,6 +17,7 @@ from django_etelecom.models import (
 )
 from django_etelecom.models.messages import Reason, Source, Status
 from django_etelecom.models.tallies import day_of
+from django_etelecom.spending import Spending
 
 TOKEN = "a-token-of-the-tests-only"
 
@@ -61,14 +62,14 @@ def test_concerns__none_where_all_is_well():
 
 
 def test_look__at_an_empty_database(db):
-    assert look() == Situation(paused=[])
+    assert look() == Situation(paused=[], spendings=[])
 
 
 @pytest.mark.parametrize("accounts", [{}, {"default": "no account"}])
 def test_look__without_an_account_that_works(db, settings, accounts):
     settings.ETELECOM = {"ACCOUNTS": accounts}
 
-    assert look() == Situation(paused=[])
+    assert look() == Situation(paused=[], spendings=[])
 
 
 # --- Paused -------------------------------------------------------------------------------------
@@ -337,6 +338,7 @@ def test_every_matter__has_its_sentence_and_advice(db):
     pace.pause("default", Reason.CREDENTIALS)
     everything = Situation(
         paused=list(AccountState.objects.all()),
+        spendings=spent(900).spendings,
         lapsed=1,
         due_since=timezone.now(),
         unknown_today=100,
@@ -354,3 +356,54 @@ def test_capped__groups_digits_as_the_language_does():
     with translation.override("vi"):
         assert "10.000" in attention.capped(10_001)
         assert attention.capped(9_999) == "9.999"
+
+
+# --- Caps -----------------------------------------------------------------------------------------
+
+
+def spent(number, cap=1000, period="day"):
+    ends_at = datetime(2026, 12, 24, 17, 0, tzinfo=UTC)
+    return Situation(spendings=[("default", Spending(cap, number, period, ends_at))])
+
+
+@pytest.mark.parametrize("number", [0, 799])
+def test_spent__is_no_concern_while_enough_is_left(number):
+    assert concerns(spent(number)) == []
+
+
+@pytest.mark.parametrize("period", ["day", "month"])
+def test_spent__most_of_it_is_told_beforehand(period):
+    with translation.override("en"):
+        [concern] = concerns(spent(800, period=period))
+
+    assert concern.matter is Matter.SPENT
+    assert concern.what == (
+        f"Account “default” has spent 800 of its 1,000 paid messages of the {period}."
+    )
+    assert "will be needed until 00:00 on Dec. 25, 2026" in concern.advice
+    assert f"MAX_PAID_PER_{period.upper()}" in concern.advice
+
+
+def test_spent__all_of_it_tells_what_becomes_of_messages():
+    with translation.override("en"):
+        [concern] = concerns(spent(1001))
+
+    assert concern.advice.startswith("Single messages are refused until 00:00 on Dec. 25, 2026")
+
+
+@pytest.mark.django_db
+def test_look__has_the_caps_of_all_accounts(settings):
+    accounts = {"default": {"MAX_PAID_PER_DAY": 5}, "other": {"MAX_PAID_PER_MONTH": 6}, "free": {}}
+    settings.ETELECOM = {"ACCOUNTS": accounts}
+    DayTally.objects.create(
+        day=day_of(timezone.now()),
+        account="default",
+        template_code="x",
+        status=Status.DELIVERED,
+        number=2,
+        paid_messages=3,
+    )
+
+    found = [(alias, one.spent, one.cap) for alias, one in look().spendings]
+
+    assert found == [("default", 3, 5), ("other", 0, 6)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import (
     Http404,
     HttpRequest,
@@ -14,12 +14,17 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.urls import path, reverse
+from django.utils.html import format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from .. import spending
+from ..conf import settings
 from ..models import AccountState
 from ..services import resume_account
+from .guarded import spending_in_words
 from .log import recorded
 from .lookups import AskableLists
 
@@ -44,10 +49,10 @@ def paused_accounts(
 class AccountStateAdmin(AskableLists):
     """Who may change an account may resume it; nothing else of it is changed by hand."""
 
-    list_display = ["alias", "works", "pause_reason", "paused_at"]
+    list_display = ["alias", "works", "pause_reason", "paused_at", "spent"]
     sortable_by = ()
-    readonly_fields = ["alias", "works", "pause_reason", "paused_at", "unknown_in_a_row"]
-    fields = ("alias", "works", "pause_reason", "paused_at", "unknown_in_a_row")
+    readonly_fields = ["alias", "works", "pause_reason", "paused_at", "unknown_in_a_row", "spent"]
+    fields = ("alias", "works", "pause_reason", "paused_at", "unknown_in_a_row", "spent")
 
     class Media:
         css = {"all": ["etelecom/admin.css"]}
@@ -107,3 +112,13 @@ class AccountStateAdmin(AskableLists):
     @admin.display(description=gettext_lazy("works"), boolean=True)
     def works(self, state: AccountState) -> bool:
         return not state.is_paused
+
+    @admin.display(description=gettext_lazy("paid messages"))
+    def spent(self, state: AccountState) -> SafeString | str:
+        """What it has spent of its caps."""
+        try:
+            spendings = spending.spendings(settings.account(state.alias))
+        except ImproperlyConfigured:
+            return ""  # The dashboard says why it cannot work.
+        told = ((spending_in_words(one),) for one in spendings)
+        return format_html_join(mark_safe("<br>"), "{}", told) or _("No cap")

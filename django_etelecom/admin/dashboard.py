@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from ..numerals import grouped
 from ..summary import summarize
 from .charts import swatch
 from .figures import COLUMNS, not_gone, numbers, parts, sections
+from .guarded import spending_in_words
 
 PERIODS = (1, 7, 30)
 """Days."""
@@ -73,6 +75,8 @@ class ShownAccount:
     """While it is paused."""
     fault: str = ""
     """Why it cannot work."""
+    spendings: Sequence[str] = ()
+    """What it has spent of its caps, in words."""
 
 
 @admin.register(Dashboard)
@@ -134,6 +138,7 @@ class DashboardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscri
             "columns": COLUMNS,
             "legend": [(swatch(part), part.label) for part in parts()],
             "accounts": _accounts(situation),
+            "has_caps": bool(situation.spendings),
             "accounts_url": self._list_url(request, AccountState),
             "queue": [
                 (status.label, capped(number), self._messages_url(request, status))
@@ -147,7 +152,7 @@ class DashboardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscri
         return TemplateResponse(request, "admin/etelecom/dashboard/dashboard.html", context)
 
     def _link_of(self, request: HttpRequest, concern: Concern) -> Link:
-        if concern.matter is Matter.PAUSED:
+        if concern.matter in (Matter.PAUSED, Matter.SPENT):
             return Link(self._list_url(request, AccountState), _("See the accounts"))
         status = STATUS_OF[concern.matter]
         return Link(
@@ -183,13 +188,17 @@ def _days_in_words(days: int) -> str:
 
 def _accounts(situation: Situation) -> list[ShownAccount]:
     paused = {state.alias: state for state in situation.paused}
+    spendings: dict[str, list[str]] = {}
+    for alias, spent in situation.spendings:
+        spendings.setdefault(alias, []).append(spending_in_words(spent))
     shown = []
     for alias in settings.account_aliases:
         try:
             does, fault = _does(settings.account(alias)), ""
         except ImproperlyConfigured as error:
             does, fault = "", str(error)
-        shown.append(ShownAccount(alias, does, paused.get(alias), fault))
+        told = spendings.get(alias, [])
+        shown.append(ShownAccount(alias, does, paused.get(alias), fault, told))
     return shown
 
 

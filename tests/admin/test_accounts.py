@@ -115,3 +115,17 @@ def test_account__cannot_be_changed_by_hand(admin_client, state):
     assert admin_client.get(reverse("admin:etelecom_accountstate_add")).status_code == 403
     delete = reverse("admin:etelecom_accountstate_delete", args=[state.pk])
     assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+
+
+def test_accounts__tell_what_is_left_of_their_caps(admin_client, state, settings):
+    page_of_it = reverse("admin:etelecom_accountstate_change", args=[state.pk])
+    assert "No cap" in admin_client.get(ACCOUNTS).text
+
+    accounts = {"default": {"MAX_PAID_PER_DAY": 5, "MAX_PAID_PER_MONTH": 60}}
+    settings.ETELECOM = {"ACCOUNTS": accounts}
+    for page in (ACCOUNTS, page_of_it):
+        told = admin_client.get(page).text
+        assert "Of the day 0 of 5, 5 left<br>Of the month 0 of 60, 60 left" in told
+
+    settings.ETELECOM = {"ACCOUNTS": {}}
+    assert admin_client.get(page_of_it).status_code == 200

@@ -314,6 +314,26 @@ def test_accounts__in_words(viewer, settings):
     assert "canary" not in html
 
 
+def test_accounts__tell_what_they_have_spent_of_their_caps(viewer, admin_client, settings):
+    assert "No cap" not in page(viewer.get(DASHBOARD))
+    settings.ETELECOM = {
+        "ACCOUNTS": {
+            "default": {"MAX_PAID_PER_DAY": 10, "MAX_PAID_PER_MONTH": 2000},
+            "other": {},
+        }
+    }
+    tally(5, paid_messages=9)
+
+    html = page(admin_client.get(DASHBOARD))
+
+    assert "Of the day 9 of 10, 1 left" in html
+    assert "Of the month 9 of 2,000, 1,991 left" in html
+    assert html.count("No cap") == 1
+    assert "Account “default” has spent 9 of its 10 paid messages of the day." in html
+    accounts = reverse("admin:etelecom_accountstate_changelist")
+    assert f'<a href="{accounts}">See the accounts</a>' in html
+
+
 def test_page__without_accounts(viewer, settings):
     settings.ETELECOM = {}
 
