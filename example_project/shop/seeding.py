@@ -1,14 +1,15 @@
 """What the example needs in its database. What is there already stays as a person left it."""
 
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
-from django_etelecom.models import Channel, Consent, MessageTemplate, RouteRule
+from django_etelecom.models import Channel, MessageTemplate, RouteRule
 from django_etelecom.schema import Kind
-from django_etelecom.sealing import number_digests
+from django_etelecom.services import record_consent
 
 from .models import Product
 
@@ -83,6 +84,7 @@ TEMPLATES: list[dict[str, Any]] = [
 
 WANT_NEWS = [f"8491234560{number}" for number in range(1, 7)]
 """Customers of `campaign.csv` who agreed to advertising: all but the last one."""
+GIVEN_AT = datetime(2024, 6, 1, tzinfo=UTC)
 
 
 def prepare_database() -> None:
@@ -107,15 +109,8 @@ def seed() -> None:
     for fields in TEMPLATES:
         _add_template(**fields)
     for number in WANT_NEWS:
-        record_consent(number)
-
-
-def record_consent(number: str) -> None:
-    """Put on record that a number agreed to advertising, unless something of it is on record."""
-    digests = number_digests(number)
-    if not Consent.objects.filter(number_digest__in=digests).exists():
-        source = "Ticked on the order form of the demo"
-        Consent.objects.create(number_digest=digests[0], recipient=number, source=source)
+        # The same one once more is no second, and one that was withdrawn stays so.
+        record_consent(number, source="Order form, box ticked", given_at=GIVEN_AT)
 
 
 def _add_template(

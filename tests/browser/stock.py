@@ -22,6 +22,7 @@ from django_etelecom.models.tallies import bucket_of, day_of
 from django_etelecom.services import (
     load_parts,
     queue_campaign,
+    record_consent,
     refresh_status,
     resend_message,
     send_message,
@@ -29,7 +30,6 @@ from django_etelecom.services import (
 from django_etelecom.simulator import Outcome
 from django_etelecom.uploads import begin_upload
 from django_etelecom.worker import Worker
-from shop.seeding import record_consent
 
 CUSTOMERS = ["Nguyễn Thị Lan", "Trần Văn Hùng", "Lê Thị Mai", "Phạm Quốc Dũng", "Võ Thị Hoa"]
 GOODS = [("Trà sen Tây Hồ", 399_000), ("Ấm gốm Bát Tràng", 260_000), ("Kẹo lạc", 40_000)]
@@ -80,7 +80,7 @@ class Stock:
 def put_in(staff: Any) -> Stock:
     """Have everything happen; the shop is seeded and its account sends to a simulator."""
     for position in range(MOST_ROWS):
-        record_consent(_number(position))
+        record_consent(_number(position), source="Order form, box ticked")
     hostile = _confirmed(1, staff, **HOSTILE)
     finished = _campaign("Khách quen tháng 11", 12, staff)
     Worker().run_once()

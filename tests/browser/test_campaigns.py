@@ -5,7 +5,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from django_etelecom import phone
-from shop import seeding
+from django_etelecom.services import record_consent
 from tests.browser.chromium import NEEDED
 from tests.test_campaigns import number
 
@@ -19,7 +19,7 @@ FAULTY = ["0912 345", "không phải số"]
 def sheet(tmp_path, site):
     """Rows that can be sent, and two that cannot; one column bears a name of its own."""
     for n in range(COUNT):
-        seeding.record_consent(phone.normalize(number(n)))
+        record_consent(number(n), source="Order form")
     rows = ["Số điện thoại,Customer name,Product,Price,Ngày cuối"]
     numbers = [*(number(n) for n in range(COUNT)), *FAULTY]
     rows += [f"{each},Lan,Trà sen,399000,31/12/2026" for each in numbers]
