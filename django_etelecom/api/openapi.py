@@ -1,15 +1,13 @@
 """The API as OpenAPI, where the site has drf-spectacular; nothing else imports it.
 
 drf-spectacular reads the views and their serializers. What it cannot see is said here: what each
-operation takes and answers, the templates of the site, and the webhook.
+operation takes and answers (`operations.py`), the templates of the site, and the webhook.
 """
 
 from __future__ import annotations
 
-import copy
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from drf_spectacular.extensions import (
     OpenApiSerializerExtension,
@@ -18,207 +16,18 @@ from drf_spectacular.extensions import (
 )
 from drf_spectacular.plumbing import ResolvedComponent, is_jsonschema_compliant
 from drf_spectacular.utils import (
-    OpenApiParameter,
     OpenApiResponse,
     OpenApiWebhook,
     extend_schema,
-    extend_schema_serializer,
     extend_schema_view,
-    inline_serializer,
 )
-from rest_framework import serializers
 
-from .idempotency import LONGEST_KEY
-from .message_list import MessageQuery
-from .messages import (
-    CancelView,
-    CheckView,
-    MessagesView,
-    MessageView,
-    RefreshView,
-    ResendView,
-)
+from .campaign_serializers import RowsField
+from .operations import OPERATIONS
 from .permissions import SEND
-from .serializers import (
-    Body,
-    CheckBody,
-    CheckSerializer,
-    EventSerializer,
-    MessageSerializer,
-    MessageWithEventsSerializer,
-    ParamsField,
-    ResendBody,
-    SendBody,
-    ValueField,
-    VerdictSerializer,
-)
+from .serializers import Body, CheckBody, ParamsField, ValueField
 from .template_schemas import DescribedTemplate, described_templates
 from .views import ApiView
-
-TAG = "messages"
-
-Operations: TypeAlias = Mapping[type[ApiView], Mapping[str, Callable[..., Any]]]
-"""By view and method, what drf-spectacular decorates the method with."""
-
-# --- Answers -------------------------------------------------------------------------------------
-
-_SENTENCES = {"type": "array", "items": {"type": "string"}}
-FAULTS = {
-    "type": "object",
-    "additionalProperties": {"anyOf": [{"type": "string"}, _SENTENCES]},
-}
-DETAIL = {
-    "type": "object",
-    "properties": {"detail": {"type": "string"}, "reason": {"type": "string"}},
-    "required": ["detail"],
-}
-
-_ANSWERS: dict[int, tuple[dict[str, Any], str]] = {
-    400: (FAULTS, "Bad input: sentences by field, all at once. Nothing was written or sent."),
-    401: (DETAIL, "Not logged in."),
-    403: (DETAIL, "Without the permission."),
-    404: (DETAIL, "There is none of this id."),
-    406: (DETAIL, "Answers are JSON."),
-    409: (DETAIL, "The idempotency key was used for something else, or the state is another."),
-    413: (DETAIL, "The body is too large."),
-    415: (DETAIL, "Bodies are JSON."),
-    429: (DETAIL, "A guard stopped the message, or a throttle the request."),
-    503: (DETAIL, "The site is not set up for it; its log says why."),
-}
-
-_RETRY_AFTER = OpenApiParameter(
-    "Retry-After",
-    int,
-    OpenApiParameter.HEADER,
-    response=[429],
-    description="Seconds, where waiting helps.",
-)
-
-
-def answers(*faults: int, **told: Any) -> dict[Any, Any]:
-    """Return the answers of an operation: the faults of all of them, its own, and what it tells.
-
-    Args:
-        faults: statuses beside those that every operation may answer with.
-        told: serializers by status, such as `ok=MessageSerializer`.
-    """
-    statuses = {"ok": 200, "created": 201, "known": 200}
-    sentences = {"known": "The idempotency key was used for it before: the first message."}
-    answered: dict[Any, Any] = {
-        statuses[name]: OpenApiResponse(serializer, description=sentences.get(name, ""))
-        for name, serializer in told.items()
-    }
-    for status in sorted({401, 403, 406, 413, 429, 503, *faults}):
-        schema, sentence = _ANSWERS[status]
-        answered[status] = OpenApiResponse(schema, description=sentence)
-    return answered
-
-
-# --- Operations ----------------------------------------------------------------------------------
-
-_PUBLIC_ID = OpenApiParameter(
-    "public_id", {"type": "string", "format": "uuid"}, OpenApiParameter.PATH
-)
-_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "pattern": f"^[!-~]{{1,{LONGEST_KEY}}}$"},
-    OpenApiParameter.HEADER,
-    description="The same key and body again: the first message, with 200. Other body: 409.",
-)
-_LOCATION = OpenApiParameter(
-    "Location",
-    {"type": "string", "format": "uri"},
-    OpenApiParameter.HEADER,
-    response=[200, 201],
-    description="The address of the message.",
-)
-
-
-def operation(operation_id: str, summary: str, parameters: Any = (), **told: Any) -> Any:
-    """Describe an operation; `told` is as `extend_schema` has it."""
-    return extend_schema(
-        operation_id=operation_id,
-        summary=summary,
-        tags=[TAG],
-        parameters=[*parameters, _RETRY_AFTER],
-        **told,
-    )
-
-
-def page_of(name: str, serializer: Any) -> Any:
-    """Describe a page of a list.
-
-    Args:
-        name: of the component.
-        serializer: of its rows.
-    """
-    address = serializers.URLField(allow_null=True)
-    fields = {"next": address, "previous": copy.copy(address), "results": serializer(many=True)}
-    return inline_serializer(name, fields)
-
-
-OPERATIONS: Operations = {
-    MessagesView: {
-        "get": operation(
-            "list_messages",
-            "List messages",
-            parameters=[MessageQuery],
-            responses=answers(400, ok=page_of("EtelecomMessagePage", MessageSerializer)),
-        ),
-        "post": operation(
-            "send_message",
-            "Send a message, or queue it",
-            parameters=[_KEY, _LOCATION],
-            request=SendBody,
-            responses=answers(400, 409, 415, created=MessageSerializer, known=MessageSerializer),
-        ),
-    },
-    CheckView: {
-        "post": operation(
-            "check_message",
-            "Check a message without sending it",
-            request=CheckBody,
-            responses=answers(400, 415, ok=CheckSerializer),
-        ),
-    },
-    MessageView: {
-        "get": operation(
-            "get_message",
-            "Look at a message and its events",
-            parameters=[_PUBLIC_ID],
-            responses=answers(404, ok=MessageWithEventsSerializer),
-        ),
-    },
-    RefreshView: {
-        "post": operation(
-            "refresh_message",
-            "Ask the provider what became of a message",
-            parameters=[_PUBLIC_ID],
-            request=None,
-            responses=answers(400, 404, ok=MessageWithEventsSerializer),
-        ),
-    },
-    ResendView: {
-        "post": operation(
-            "resend_message",
-            "Send a message again, as a new one",
-            parameters=[_PUBLIC_ID, _KEY, _LOCATION],
-            request=ResendBody,
-            responses=answers(
-                400, 404, 409, 415, created=MessageSerializer, known=MessageSerializer
-            ),
-        ),
-    },
-    CancelView: {
-        "post": operation(
-            "cancel_message",
-            "Cancel a message that still waits",
-            parameters=[_PUBLIC_ID],
-            request=None,
-            responses=answers(404, 409, ok=MessageWithEventsSerializer),
-        ),
-    },
-}
 
 # --- What drf-spectacular asks -------------------------------------------------------------------
 
@@ -300,6 +109,16 @@ class Values(OpenApiSerializerFieldExtension):
         return {"type": "object", "additionalProperties": {}}
 
 
+class Rows(OpenApiSerializerFieldExtension):
+    """The rows of a campaign; what a row lacks makes it a faulty one."""
+
+    target_class = RowsField
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        row = {"type": "object", "additionalProperties": {}}
+        return {"type": "array", "items": row, "minItems": 1}
+
+
 def _component(
     auto_schema: Any, kind: str, template: DescribedTemplate, schema: dict[str, Any]
 ) -> str:
@@ -330,19 +149,6 @@ def _may_know_templates(request: Any) -> bool:
     user = getattr(request, "_user", None)
     return user is None or bool(user.has_perm(SEND))
 
-
-for _name, _serializer in {
-    "EtelecomMessage": MessageSerializer,
-    "EtelecomMessageWithEvents": MessageWithEventsSerializer,
-    "EtelecomEvent": EventSerializer,
-    "EtelecomCheck": CheckSerializer,
-    "EtelecomVerdict": VerdictSerializer,
-    "EtelecomCheckBody": CheckBody,
-    "EtelecomSendBody": SendBody,
-    "EtelecomResendBody": ResendBody,
-}.items():
-    # A site has other messages and other events.
-    extend_schema_serializer(component_name=_name)(_serializer)
 
 # --- The webhook ---------------------------------------------------------------------------------
 

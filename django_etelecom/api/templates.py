@@ -47,7 +47,7 @@ class TemplateSerializer(serializers.Serializer):
     category = serializers.CharField()
     text = serializers.CharField()
     is_active = serializers.BooleanField()
-    route = serializers.CharField(source="route.name", default=None)
+    route = serializers.CharField(source="route.name", allow_null=True)
     parameters = ParameterSerializer(many=True, source="parameters.all")
 
 

@@ -1,6 +1,7 @@
 """The API's description of itself, as OpenAPI."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -74,7 +75,7 @@ def test_schema__has_an_operation_for_every_verb_of_every_address():
         if path != "/api/schema/"
     }
     assert operations == {
-        (str(pattern.pattern).replace("<str:", "{").replace(">", "}"), method)
+        (re.sub("<[a-z]+:([a-z_]+)>", r"{\1}", str(pattern.pattern)), method)
         for pattern in resolver.url_patterns
         for method in pattern.callback.cls.rights
     }
@@ -213,6 +214,17 @@ def test_schema__what_is_answered_is_what_it_says(templates, scripted, api_clien
     }.items():
         validator(schema, name).validate(answer)
         assert set(answer) == set(component(schema, name)["properties"])
+
+
+def test_schema__a_campaign_is_made_of_rows_in_any_form():
+    operation = described()["paths"]["/api/campaigns/"]["post"]
+
+    assert set(operation["requestBody"]["content"]) == {
+        "application/json",
+        "application/x-ndjson",
+        "text/csv",
+        "multipart/form-data",
+    }
 
 
 def test_schema__has_the_webhook(client, settings):
