@@ -2,7 +2,8 @@
 
 import pytest
 
-from django_etelecom.models import MessageLog
+from django_etelecom.models import MessageLog, Suppression
+from django_etelecom.sealing import number_digests
 from tests.api.conftest import MASKED, told
 
 CHECK = "/api/messages/check/"
@@ -12,7 +13,9 @@ def test_check__tells_what_would_be_sent(sender, order):
     response = sender.post(CHECK, order)
 
     assert response.status_code == 200
-    assert told(response) == {
+    check = told(response)
+    assert check.pop("verdicts")
+    assert check == {
         "template": "order_confirmation",
         "recipient": MASKED,
         "channels": ["1", "3"],
@@ -28,10 +31,24 @@ def test_check__tells_what_would_be_sent(sender, order):
                 "delivery_date": "24/12/2026",
             },
         },
-        "verdicts": [],
         "sendable": True,
     }
     assert not MessageLog.objects.exists()
+
+
+def test_check__tells_what_would_stop_it(sender, order):
+    Suppression.objects.create(
+        number_digest=number_digests("84912345678")[0], reason="staff", scope="everything"
+    )
+
+    check = told(sender.post(CHECK, order))
+
+    assert check["sendable"] is False
+    [verdict] = [verdict for verdict in check["verdicts"] if not verdict["passes"]]
+    assert verdict["guard"] == "suppression"
+    assert verdict["reason"]
+    assert verdict["detail"]
+    assert verdict["retry_after"] is None
 
 
 def test_check__shows_the_number_to_whom_may_see_it(api_client, order):

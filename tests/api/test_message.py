@@ -205,7 +205,7 @@ def test_resend__with_changes(resender, askable, sent):
     assert message.channels == ["3"]
 
 
-def test_resend__secret_must_be_given_again(resender, askable, otp_template):
+def test_resend__secret_must_be_given_again(resender, askable, unhurried, otp_template):
     first = send_message(otp_template, PHONE, {"otp": "123456"})
 
     refused = resender.post(address(first, "resend"))
@@ -217,19 +217,14 @@ def test_resend__secret_must_be_given_again(resender, askable, otp_template):
     assert askable.sent[1].wire.reveal() == {"otp": "654321"}
 
 
-def test_resend__quotes_no_number_that_may_not_be_seen(
-    resender, api_client, askable, order_template, order_params
-):
+def test_resend__quotes_no_number_of_the_first(resender, askable, order_template, order_params):
     first = send_message(order_template, PHONE, order_params | {"note": "0912345678"})
     order_template.parameters.filter(name="note").update(kind="date")
-    seer = api_client("view_messagelog", "send_message", "resend_message", "view_recipient")
 
-    hidden = resender.post(address(first, "resend"))
-    seen = seer.post(address(first, "resend"))
+    response = resender.post(address(first, "resend"))
 
-    assert list(told(hidden)) == list(told(seen)) == ["params.note"]
-    assert "345" not in hidden.content.decode()
-    assert "0912345678" in seen.content.decode()
+    assert list(told(response)) == ["params.note"]
+    assert "345" not in response.content.decode()
 
 
 def test_resend__of_a_stripped_message_is_refused(resender, sent):

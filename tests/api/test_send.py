@@ -285,6 +285,17 @@ def test_send__what_a_guard_stops_is_429(sender, order, monkeypatch, retry_after
     assert told(response) == {"detail": "Enough for today.", "reason": "daily"}
 
 
+def test_send__a_guard_says_when_to_come_back(scripted, sender, otp_template):
+    body = {"template": "login_otp", "to": PHONE, "params": {"otp": "123456"}}
+
+    first, second = (sender.post(MESSAGES, body) for _time in range(2))
+
+    assert [first.status_code, second.status_code] == [201, 429]
+    assert int(second["Retry-After"]) > 0
+    assert set(told(second)) == {"detail", "reason"}
+    assert len(scripted.sent) == 1
+
+
 def test_send__is_outside_of_the_requests_transaction(scripted, sender, order, monkeypatch):
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     in_atomic = []
