@@ -28,6 +28,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
     "django_etelecom",
     "shop",
 ]
@@ -94,6 +96,12 @@ ETELECOM = {
         "otp": {"strip": 7, "delete": 90},
         "transactional": {"strip": 180, "delete": 730},
     },
+}
+
+# The API: a key is the token of a user, whose permissions say what it is for.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
+    "DEFAULT_THROTTLE_RATES": {"etelecom_send": "60/min", "etelecom_check": "120/min"},
 }
 
 # What becomes of each message, on the console; the filter is for the lines of a site's own as well.

@@ -155,6 +155,21 @@ def test_serve__a_newcomer_orders_logs_in_and_looks_at_the_admin(serve):
     assert serve.returncode == 0
 
 
+def test_serve__a_program_sends_over_the_api(serve, manage):
+    site = re.search(r"The shop +(\S+)", read_to(serve, "Ctrl-C"))[1]
+    token = manage("drf_create_token", "demo").stdout.split()[2]
+    body = (ROOT / "example_project" / "message.json").read_bytes()
+    headers = {"Content-Type": "application/json"}
+
+    refused = requests.post(f"{site}api/messages/", body, headers=headers, timeout=20)
+    headers["Authorization"] = f"Token {token}"
+    taken = requests.post(f"{site}api/messages/", body, headers=headers, timeout=20)
+
+    assert refused.status_code == 401
+    assert taken.status_code == 201
+    assert taken.json()["status"] == "accepted"
+
+
 def test_serve__ends_cleanly_when_it_is_told_to_twice(serve):
     read_to(serve, "Ctrl-C")
 
