@@ -54,7 +54,7 @@ from .views import ApiView
 
 def shown(request: Any, message: Any, *, with_events: bool = False) -> dict[str, Any]:
     """Return what is told of a message to the user of a request, who may not see its number."""
-    message.shown_sender = message.sent_by.get_username() if message.sent_by else None
+    message.shown_sender = str(message.sent_by.get_username()) if message.sent_by else None
     serializer = MessageSerializer
     if with_events:
         serializer = MessageWithEventsSerializer
