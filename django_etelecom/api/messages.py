@@ -39,6 +39,7 @@ from .serializers import (
     ResendBody,
     SendBody,
     revealed,
+    shared,
 )
 from .throttles import (
     ChangeThrottle,
@@ -64,7 +65,7 @@ def shown(request: Any, message: Any, *, with_events: bool = False) -> dict[str,
         cover.lay_on(message)
         cover.lay_on_events(getattr(message, "shown_events", ()))
         message.shown_sender = message.shown_sender and cover.text(message.shown_sender)
-    told: dict[str, Any] = serializer(message).data
+    told: dict[str, Any] = shared(serializer).to_representation(message)
     return told
 
 
@@ -76,6 +77,8 @@ def written(request: Any, message: MessageLog) -> Response:
         reverse(f"{match.namespace}:message", args=[message.public_id])
     )
     status = 200 if message.is_replay else 201
+    if message.sent_by_id == request.user.pk:
+        message.sent_by = request.user  # Or it would be read once more.
     return Response(shown(request, message), status=status, headers=headers)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -12,6 +13,17 @@ from rest_framework import serializers
 from ..client.opaque import Opaque
 from ..redaction import clean_text
 from ..schema import MAX_UNKNOWN_NAMES, QUOTED
+
+
+@functools.cache
+def shared(serializer: Callable[[], Any]) -> Any:
+    """Return the one instance of a serializer that all requests share.
+
+    Making one copies each of its fields, which takes longer than all that a request does with them.
+    It is asked for `to_representation` and `run_validation` alone, which keep nothing.
+    """
+    return serializer()
+
 
 # --- The fields of bodies ------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
+from rest_framework.serializers import as_serializer_error
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
@@ -18,7 +19,7 @@ from ..transactions import non_atomic
 from .faults import in_terms_of_rest
 from .parsers import BodyTooLarge, BoundedJSONParser
 from .permissions import HasRights, method_of
-from .serializers import Body
+from .serializers import Body, shared
 from .throttles import ScopedThrottle
 
 
@@ -86,9 +87,12 @@ class ApiView(APIView):
         return _read({name: words[name] for name in words if name != framework}, serializer)
 
 
-def _read(body: Any, serializer: type[Body]) -> dict[str, Any]:
+def _read(body: Any, serializer: Any) -> dict[str, Any]:
     # Where there is no body at all, no parser has seen it.
-    filled_in = serializer(data=body.reveal() if isinstance(body, Opaque) else body)
-    filled_in.is_valid(raise_exception=True)
-    read: dict[str, Any] = filled_in.validated_data
+    given = body.reveal() if isinstance(body, Opaque) else body
+    try:
+        read: dict[str, Any] = shared(serializer).run_validation(given)
+    except ValidationError as error:
+        # What is about the body as a whole comes as a list.
+        raise ValidationError(as_serializer_error(error)) from None
     return read

@@ -61,7 +61,7 @@ def crashing(sender) -> ApiClient:
     [
         "django_etelecom.models.MessageLog.save",
         "django_etelecom.services.prepare",
-        "django_etelecom.api.messages.SendBody.is_valid",
+        "django_etelecom.api.messages.SendBody.run_validation",
         "django_etelecom.api.parsers._decoded",
         "django_etelecom.api.views.ApiView.check_permissions",
         "django_etelecom.api.messages.shown",
