@@ -309,12 +309,14 @@ def _moment(instant: datetime | None) -> str:
     return instant.astimezone(ZONE).isoformat(sep=" ") if instant else ""
 
 
-def written(rows: QuerySet[Any], *, shown: Callable[[str], str] = str) -> Iterator[dict[str, str]]:
+def written(
+    rows: QuerySet[Any], *, shown: Callable[[dict[str, str]], dict[str, str]] = dict
+) -> Iterator[dict[str, str]]:
     """Yield each row by its columns, the oldest first, in constant memory.
 
     Args:
         rows: of one of the lists.
-        shown: what is written of a number.
+        shown: what is written of a row's columns.
     """
     columns = COLUMNS[rows.model]
     ordered = rows.select_related("created_by").order_by("pk")
@@ -323,5 +325,4 @@ def written(rows: QuerySet[Any], *, shown: Callable[[str], str] = str) -> Iterat
     while batch := list(ordered.filter(pk__gt=last)[:BATCH]):
         last = batch[-1].pk
         for row in batch:
-            told = {name: column(row) for name, column in columns.items()}
-            yield {**told, "phone": shown(told["phone"])}
+            yield shown({name: column(row) for name, column in columns.items()})

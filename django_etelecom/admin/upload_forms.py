@@ -58,20 +58,41 @@ def _routes() -> list[tuple[str, str]]:
     ]
 
 
-class UploadForm(TemplateChoiceForm):
-    """A sheet of recipients, and what is to be sent to them."""
-
-    file = forms.FileField(
+def sheet_field(help_text: Any) -> forms.FileField:
+    return forms.FileField(
         label=gettext_lazy("File"),
-        help_text=gettext_lazy(
-            "CSV or XLSX. The first line names the columns: the number, and the template's "
-            "parameters. Nothing is sent before you have checked it."
-        ),
+        help_text=help_text,
         widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}),
         error_messages={
             "empty": gettext_lazy("The file is empty."),
             "required": gettext_lazy("Choose a file."),
         },
+    )
+
+
+class SheetForm(forms.Form):
+    """A form with a sheet, as its field `file`, of a request that `bound_uploads` has bounded."""
+
+    def __init__(self, *args: Any, is_too_large: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_too_large = is_too_large
+
+    def clean(self) -> None:
+        if self._is_too_large:
+            # What was let go on its way looks as if it had not been chosen.
+            self.errors.pop("file", None)
+            sentence = _("The file is larger than %(limit)s. Split it into several.")
+            self.add_error("file", sentence % {"limit": filesizeformat(MAX_BYTES)})
+
+
+class UploadForm(SheetForm, TemplateChoiceForm):
+    """A sheet of recipients, and what is to be sent to them."""
+
+    file = sheet_field(
+        gettext_lazy(
+            "CSV or XLSX. The first line names the columns: the number, and the template's "
+            "parameters. Nothing is sent before you have checked it."
+        )
     )
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -87,17 +108,6 @@ class UploadForm(TemplateChoiceForm):
         help_text=gettext_lazy("Empty: as soon as you have started it."),
         widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
-
-    def __init__(self, *args: Any, is_too_large: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._is_too_large = is_too_large
-
-    def clean(self) -> None:
-        if self._is_too_large:
-            # What was let go on its way looks as if it had not been chosen.
-            self.errors.pop("file", None)
-            sentence = _("The file is larger than %(limit)s. Split it into several.")
-            self.add_error("file", sentence % {"limit": filesizeformat(MAX_BYTES)})
 
     def begin(self, user: Any) -> Campaign | None:
         """Keep the sheet as a campaign; None: a fault came up, which is told beside its field."""
@@ -190,7 +200,7 @@ def needs_number(campaign: Campaign) -> bool:
     return campaign.queued_rows > CONFIRM_ABOVE
 
 
-def add_faults(form: forms.Form, error: InvalidMessage) -> None:
+def add_faults(form: forms.BaseForm, error: InvalidMessage) -> None:
     """Tell each fault beside the field that it is about, others on top."""
     for name, sentences in error.message_dict.items():
         form.add_error(name if name in form.fields else None, sentences)

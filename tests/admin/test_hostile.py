@@ -40,14 +40,15 @@ HOSTILE = {
 TURNED = "\u202eevil\u2066"
 LONG = "W" * 65536
 
-NO_PAGES = {"campaign_progress", "campaign_faulty_rows", "messagelog_export"} | {
-    name for name in PAGES if name.startswith("etelecom/")
-}
+NO_PAGES = {
+    *("campaign_progress", "campaign_faulty_rows"),
+    *("messagelog_export", "suppression_export", "consent_export"),
+} | {name for name in PAGES if name.startswith("etelecom/")}
 """What leads on, or answers with something else."""
 
 OF_THE_APP_ALONE = {
     *("sealed_params", "sealed_rows", "sealed_values", "idempotency_digest", "content_digest"),
-    *("recipient", "password"),
+    *("recipient", "password", "number_digest"),
 }
 """What no person and no provider has written."""
 
@@ -209,6 +210,7 @@ def test_pages__nul_is_shown_where_a_database_keeps_it(spoilable):
 QUERIES = (
     *("q", "p", "o", "before", "after", "template", "account", "status__exact", "status__in"),
     *("campaign__id__exact", "template__id__exact", "template__category__exact", "days"),
+    *("reason", "scope", "withdrawn"),
     *("resend_of", "_popup", "_to_field", "_changelist_filters", "next", "anything"),
 )
 SENT = {
@@ -303,11 +305,30 @@ def formulas(download) -> list[str]:
     return [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
 
 
+@pytest.mark.parametrize("model", ["suppression", "consent"])
+@pytest.mark.parametrize("hostile", SENT.values(), ids=SENT)
+def test_import__hostile_names_headings_and_cells_are_text(spoilable, hostile, model):
+    cell = f'"{hostile.replace(chr(34), chr(34) * 2)}"'
+    columns = ("phone", "reason", "scope", "note", "source", "given_at", hostile[:100])
+    heading = ",".join(f'"{column.replace(chr(34), chr(34) * 2)}"' for column in columns)
+    lines = [heading, f"0912345679,opt_out,,{cell},{cell},2026-03-08,{cell}", ",".join([cell] * 7)]
+    file = SimpleUploadedFile(f"{hostile[:200]}.csv", "\n".join(lines).encode())
+
+    given = {"file": file, "reason": "opt_out", "source": hostile[:255], "given_at": ""}
+    for posted in (given, {"lines": hostile}):
+        response = spoilable.client.post(address(f"{model}_import"), posted)
+
+        assert response.status_code == 200
+        assert is_inert(Page(page(response)))
+        assert len(response.content) < 100_000
+
+
+@pytest.mark.parametrize("model", ["messagelog", "suppression", "consent"])
 @pytest.mark.parametrize("hostile", ["=HYPERLINK(1)", "+1", "-1+2", "@SUM(1)", "\t=1", "\r=1"])
-def test_export__has_no_formula(spoilable, hostile):
+def test_export__has_no_formula(spoilable, hostile, model):
     spoil(hostile)
 
-    assert formulas(spoilable.client.get(address("messagelog_export"))) == []
+    assert formulas(spoilable.client.get(address(f"{model}_export"))) == []
 
 
 # --- What the provider says -----------------------------------------------------------------------

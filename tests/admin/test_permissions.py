@@ -35,6 +35,8 @@ VIEW = [
         "messagetemplate",
         "templateparameter",
         "routerule",
+        "suppression",
+        "consent",
     )
 ]
 EDIT = [
@@ -56,11 +58,15 @@ ROLES = {
     "erase": ["erase_number"],
     # And as they are given.
     "resender": ["view_messagelog", "send_message", "resend_message"],
-    "exporter": ["view_messagelog", "export_messages"],
+    "exporter": ["view_messagelog", "view_suppression", "view_consent", "export_messages"],
     "reader": ["view_messagelog", "view_recipient"],
     "discloser": ["view_messagelog", "export_number"],
     "eraser": ["view_messagelog", "erase_number"],
     "editor": [*EDIT, "change_accountstate"],
+    "lister": [
+        *(f"{act}_suppression" for act in ("add", "change", "delete")),
+        *("add_consent", "change_consent"),
+    ],
 }
 """Permissions of the app that each role's user has, beside `anonymous` and `superuser`."""
 
@@ -77,6 +83,8 @@ SEE_CAMPAIGNS = {"view", "campaign", SUPERUSER}
 SEE_ACCOUNTS = {"view", "editor", SUPERUSER}
 SEE_TEMPLATES = {"view", "editor", SUPERUSER}
 SEE_ROUTES = {"view", "editor", SUPERUSER}
+LISTERS = {"lister", SUPERUSER}
+SEE_LISTS = {"view", "exporter", *LISTERS}
 
 PAGES = {
     # page: who may look at it, and who may post to it
@@ -129,10 +137,28 @@ PAGES = {
     "routerule_change": (SEE_ROUTES, EDITORS),
     "routerule_delete": (EDITORS, EDITORS),
     "routerule_history": (SEE_ROUTES, SEE_ROUTES),
+    "suppression_changelist": (SEE_LISTS, SEE_LISTS),
+    "suppression_add": (LISTERS, LISTERS),
+    "suppression_change": (SEE_LISTS, LISTERS),
+    "suppression_delete": (LISTERS, LISTERS),
+    "suppression_history": (SEE_LISTS, SEE_LISTS),
+    "suppression_import": (LISTERS, LISTERS),
+    "suppression_export": (EXPORTERS, NOBODY),
+    "consent_changelist": (SEE_LISTS, SEE_LISTS),
+    "consent_add": (LISTERS, LISTERS),
+    "consent_change": (SEE_LISTS, NOBODY),
+    "consent_delete": (NOBODY, NOBODY),
+    "consent_history": (SEE_LISTS, SEE_LISTS),
+    "consent_import": (LISTERS, LISTERS),
+    "consent_export": (EXPORTERS, NOBODY),
+    "consent_withdraw": (NOBODY, LISTERS),
     # Django's own, which lead on to the page of a row.
     **{
         f"etelecom/{model}/<path:object_id>/": (STAFF, STAFF)
-        for model in ("messagelog", "campaign", "accountstate", "messagetemplate", "routerule")
+        for model in (
+            *("messagelog", "campaign", "accountstate", "messagetemplate", "routerule"),
+            *("suppression", "consent"),
+        )
     },
 }
 
@@ -143,6 +169,8 @@ ACTIONS = {
     ("accountstate", "delete_selected"): NOBODY,
     ("messagetemplate", "delete_selected"): EDITORS,
     ("routerule", "delete_selected"): EDITORS,
+    ("suppression", "delete_selected"): LISTERS,
+    ("consent", "delete_selected"): NOBODY,
 }
 
 ROUTE = {"name": "Another", "first_channel": "3"}
@@ -172,6 +200,11 @@ POSTED = {
     "routerule_add": lambda: ROUTE,
     "routerule_change": lambda: ROUTE,
     "routerule_delete": lambda: {"post": "yes"},
+    "suppression_add": lambda: {"phone": "0912345672", "reason": "opt_out"},
+    "suppression_change": lambda: {"scope": "everything"},
+    "suppression_delete": lambda: {"post": "yes"},
+    "consent_add": lambda: {"phone": "0912345672", "source": "Form"},
+    "consent_withdraw": dict,
 }
 
 
@@ -424,6 +457,7 @@ def test_autocomplete__names_rows_to_whom_may_see_them(site, model, field):
 # --- Logs ---------------------------------------------------------------------------------------
 
 LOGS = ("messagelog", "campaign", "accountstate")
+LISTS = ("suppression", "consent")
 
 
 @pytest.mark.parametrize("model", LOGS)
@@ -445,7 +479,7 @@ def test_logs__are_not_written_by_anyone(site, model, act):
 
 def test_logs__of_what_is_not_registered_have_no_page():
     """Events, tallies, rows and reports are shown by the pages of what they belong to."""
-    assert set(our_admins()) == {*LOGS, "messagetemplate", "routerule"}
+    assert set(our_admins()) == {*LOGS, *LISTS, "messagetemplate", "routerule"}
     assert MessageEvent not in admin.site._registry
 
 
@@ -529,7 +563,7 @@ def pages_with_numbers(site: Site, role: str):
 
 @pytest.mark.parametrize(
     "role",
-    ["view", "resender", "exporter", "campaign", "send", "editor", "discloser", "eraser"],
+    ["view", "resender", "exporter", "campaign", "send", "editor", "discloser", "eraser", "lister"],
 )
 def test_numbers__are_shown_whole_on_no_page_to_who_may_not_see_them(site, role):
     for where in pages_with_numbers(site, role):

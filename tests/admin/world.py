@@ -24,7 +24,9 @@ from django_etelecom.services import (
     pause_campaign,
     queue_campaign,
     queue_message,
+    record_consent,
     send_message,
+    suppress_number,
 )
 from django_etelecom.uploads import begin_upload
 from tests.admin.addresses import model_of
@@ -95,6 +97,10 @@ def make_world(template: MessageTemplate) -> World:
         {
             **send,
             **campaigns,
+            "suppression": suppress_number(PHONE, note="Call 0912.345.678"),
+            "suppression_delete": suppress_number("0912 345 670"),
+            "consent": record_consent(PHONE, source="Called +84 912 345 678"),
+            "consent_withdraw": record_consent("0912 345 671", source="Form"),
             "accountstate": AccountState.objects.get(),
             "messagetemplate": template,
             "messagetemplate_delete": MessageTemplate.objects.create(code="spare"),
