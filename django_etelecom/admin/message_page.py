@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -25,9 +25,11 @@ from django.utils.translation import gettext_lazy as _
 from ..covers import Cover
 from ..exceptions import InvalidMessage
 from ..explanation import Step, explain, network_name
-from ..models import MessageLog
+from ..models import Consent, MessageLog, Suppression
+from ..models.messages import Reason
 from ..models.routes import channel_names
 from ..phone import recognize
+from ..sealing import number_digests
 from ..transactions import non_atomic
 from .cancel import cancel_one
 from .log import recorded
@@ -39,6 +41,12 @@ from .sending import again_page, may_resend, may_send
 from .timeline import chain_of, timeline_of
 
 View = Callable[[HttpRequest, MessageLog], HttpResponseBase]
+
+STOPPED_BY: Mapping[str, type[Suppression | Consent]] = {
+    Reason.SUPPRESSED: Suppression,
+    Reason.NO_CONSENT: Consent,
+}
+"""Where it stands why a message was not sent, by its reason."""
 
 
 class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable
@@ -237,6 +245,7 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
                 if may[step]
             },
             "number_urls": self._number_urls(request, message),
+            "listed_url": self._listed_url(request, message),
             "chain": chain_of(message),
             "sees_campaigns": request.user.has_perm("etelecom.view_campaign")
             or request.user.has_perm("etelecom.send_campaign"),
@@ -250,6 +259,22 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
             for name, allowed in may.items()
             if allowed and not message.is_stripped
         }
+
+    def _listed_url(self, request: HttpRequest, message: MessageLog) -> str:
+        """Return the page of what stopped the message, of a list that this person may see."""
+        model = STOPPED_BY.get(message.reason)
+        if model is None or message.is_stripped:
+            return ""
+        lists = self.admin_site.get_model_admin(model)
+        if not lists.has_view_permission(request):
+            return ""
+        # As it is in the database: here its number may be covered.
+        rows = MessageLog.objects.filter(pk=message.pk)
+        number = rows.values_list("recipient", flat=True).get()
+        entry = model._default_manager.filter(number_digest__in=number_digests(number)).first()
+        site = self.admin_site.name
+        page = f"admin:etelecom_{model._meta.model_name}_change"
+        return reverse(page, args=[entry.pk], current_app=site) if entry else ""
 
     # --- Its fields -------------------------------------------------------------------------------
 

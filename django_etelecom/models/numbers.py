@@ -14,6 +14,7 @@ from django.db import connections, models, router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..redaction import clean_text
 from .clock import EPOCH_NOW
 from .messages import MessageLog
 
@@ -97,7 +98,7 @@ class Consent(ListedNumber):
         indexes = [models.Index(fields=["number_digest"], name="etelecom_consent_number")]
 
     def __str__(self) -> str:
-        return self.source
+        return clean_text(self.source, 255)
 
 
 class History(NamedTuple):

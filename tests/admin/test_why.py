@@ -9,7 +9,7 @@ from django_etelecom.admin import refresh
 from django_etelecom.client.codes import Failure
 from django_etelecom.client.status import StatusResult
 from django_etelecom.models import MessageEvent, MessageLog, RouteRule
-from django_etelecom.services import send_message
+from django_etelecom.services import record_consent, send_message, suppress_number
 from tests.admin.conftest import PHONE, faults, page, send_url
 from tests.backends import answering
 
@@ -348,3 +348,51 @@ def test_resend__by_a_template_that_is_not_active_offers_others(resender, messag
     message.template.save()
 
     assert list(faults(resender.get(again(message)))) == ["template"]
+
+
+# --- What stopped it ----------------------------------------------------------------------------
+
+
+def stopped(message, reason):
+    MessageLog.objects.filter(pk=message.pk).update(status="not_sent", reason=reason)
+
+
+def entry_url(entry):
+    return reverse(f"admin:etelecom_{entry._meta.model_name}_change", args=[entry.pk])
+
+
+def test_stopped__leads_to_the_entry_on_the_list(staff_client, message):
+    stopped(message, "suppressed")
+    listed = suppress_number(PHONE)
+    suppress_number("0912345679")
+
+    html = page(staff_client("view_messagelog", "view_suppression").get(page_of(message)))
+
+    assert f'href="{entry_url(listed)}"' in html
+
+
+def test_stopped__leads_to_the_consent_that_was_withdrawn(staff_client, message):
+    stopped(message, "no_consent")
+    client = staff_client("view_messagelog", "view_consent")
+    assert "The number&#x27;s entry" not in page(client.get(page_of(message)))
+
+    consent = record_consent(PHONE, source="Form")
+
+    assert f'href="{entry_url(consent)}"' in page(client.get(page_of(message)))
+
+
+def test_stopped__leads_nowhere_who_may_not_see_the_list(viewer, message):
+    stopped(message, "suppressed")
+    listed = suppress_number(PHONE)
+
+    assert entry_url(listed) not in page(viewer.get(page_of(message)))
+
+
+def test_stopped__of_a_message_that_was_stripped_nothing_is_known(staff_client, message):
+    stopped(message, "suppressed")
+    listed = suppress_number(PHONE)
+    MessageLog.objects.filter(pk=message.pk).update(recipient="", params={})
+
+    html = page(staff_client("view_messagelog", "view_suppression").get(page_of(message)))
+
+    assert entry_url(listed) not in html
