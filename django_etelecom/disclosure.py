@@ -152,14 +152,16 @@ def _messages(traces: Traces) -> Iterator[dict[str, Any]]:
         for event in told.values("message_id", *TOLD_OF_EVENT):
             events.setdefault(event.pop("message_id"), []).append(event)
         # Not those that were erased meanwhile.
-        messages = traces.messages.filter(pk__in=batch).order_by("pk")
-        for message in messages.select_related("campaign", "resend_of"):
-            yield {
-                **{name: getattr(message, name) for name in TOLD_OF_MESSAGE},
-                "campaign": message.campaign and message.campaign.public_id,
-                "resend_of": message.resend_of and message.resend_of.public_id,
-                "events": events.get(message.pk, []),
-            }
+        messages = (
+            traces.messages.filter(pk__in=batch)
+            .order_by("pk")
+            .values("pk", *TOLD_OF_MESSAGE, "campaign__public_id", "resend_of__public_id")
+        )
+        for message in messages:
+            pk = message.pop("pk")
+            message["campaign"] = message.pop("campaign__public_id")
+            message["resend_of"] = message.pop("resend_of__public_id")
+            yield {**message, "events": events.get(pk, [])}
 
 
 def _rows(traces: Traces) -> Iterator[dict[str, Any]]:
