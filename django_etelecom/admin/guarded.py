@@ -104,14 +104,14 @@ def _opening(closed: Closed) -> str:
         return gettext("Never: there is no hour at which all channels of its route are open.")
     local = timezone.localtime(closed.opens)
     told |= {"day": date_format(local, "DATE_FORMAT"), "time": date_format(local, "H:i")}
-    return gettext("From %(time)s on %(day)s: %(channels)s not before.") % told
+    return gettext("At %(time)s on %(day)s. Closed until then: %(channels)s.") % told
 
 
 def spending_in_words(spending: Spending) -> str:
     """Return what an account has spent of a cap, and what is left."""
     sentence = {
-        "day": gettext("Of the day %(spent)s of %(cap)s, %(left)s left"),
-        "month": gettext("Of the month %(spent)s of %(cap)s, %(left)s left"),
+        "day": gettext("Today: %(spent)s of %(cap)s, %(left)s left"),
+        "month": gettext("This month: %(spent)s of %(cap)s, %(left)s left"),
     }[spending.period]
     numbers = {"spent": spending.spent, "cap": spending.cap, "left": spending.left}
     return sentence % {name: grouped(number) for name, number in numbers.items()}

@@ -125,7 +125,7 @@ def test_accounts__tell_what_is_left_of_their_caps(admin_client, state, settings
     settings.ETELECOM = {"ACCOUNTS": accounts}
     for page in (ACCOUNTS, page_of_it):
         told = admin_client.get(page).text
-        assert "Of the day 0 of 5, 5 left<br>Of the month 0 of 60, 60 left" in told
+        assert "Today: 0 of 5, 5 left<br>This month: 0 of 60, 60 left" in told
 
     settings.ETELECOM = {"ACCOUNTS": {}}
     assert admin_client.get(page_of_it).status_code == 200

@@ -326,8 +326,8 @@ def test_accounts__tell_what_they_have_spent_of_their_caps(viewer, admin_client,
 
     html = page(admin_client.get(DASHBOARD))
 
-    assert "Of the day 9 of 10, 1 left" in html
-    assert "Of the month 9 of 2,000, 1,991 left" in html
+    assert "Today: 9 of 10, 1 left" in html
+    assert "This month: 9 of 2,000, 1,991 left" in html
     assert html.count("No cap") == 1
     assert "Account “default” has spent 9 of its 10 paid messages of the day." in html
     accounts = reverse("admin:etelecom_accountstate_changelist")

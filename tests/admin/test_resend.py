@@ -9,9 +9,11 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
+from django_etelecom import pace
 from django_etelecom.models import MessageLog, RouteRule
+from django_etelecom.models.messages import Reason
 from django_etelecom.services import send_message
-from tests.admin.conftest import PHONE, faults, page, sealed_in, send_url
+from tests.admin.conftest import ORDER, PHONE, faults, page, sealed_in, send_url
 from tests.admin.test_message_page import page_of, shows_number
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -379,3 +381,29 @@ def test_blank_field__that_was_cleared_stays_cleared_after_a_refusal(
 
     assert "Ring first" not in html
     assert re.search(r'name="params.order_code" value="DH-1024"', html)
+
+
+# --- What stops it ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["as-it-is", ""])
+def test_stopped__is_checked_again_with_all_that_was_kept(resender, message, askable, way):
+    pace.pause("default", Reason.CREDENTIALS)
+    if way:
+        checked = resender.get(again(message, way))
+    else:
+        typed = {**ORDER, "to": "", "params.note": "Ring twice"}
+        checked = resender.post(again(message), {"step": "check", **typed})
+    assert "Send the message" not in page(checked)
+    assert not shows_number(page(checked))
+    pace.resume("default")
+
+    fields = {"step": "again", "message": sealed_in(checked)}
+    checked = resender.post(again(message, way), fields)
+
+    assert "Send the message" in page(checked)
+    confirm(resender, checked, message, way)
+    second = resent(message)
+    assert second.recipient == message.recipient
+    assert second.params["note"] == ("Ring first" if way else "Ring twice")
+    assert len(askable.sent) == 2

@@ -560,8 +560,8 @@ def test_check__tells_until_when_it_waits(checking, sender, advertising):
 
     html = page(shown_check(sender, checking))
 
-    assert f"From {opens:%H:%M} on" in html
-    assert "SMS not before." in html
+    assert f"At {opens:%H:%M} on" in html
+    assert "Closed until then: SMS." in html
 
 
 def test_check__tells_that_it_never_goes(checking, sender, advertising):
@@ -577,8 +577,8 @@ def test_check__tells_what_is_left_of_the_account(checking, sender, settings):
 
     html = page(shown_check(sender, checking))
 
-    assert "Of the day 0 of 2, 2 left" in html
-    assert "Of the month 0 of 1,000, 1,000 left" in html
+    assert "Today: 0 of 2, 2 left" in html
+    assert "This month: 0 of 1,000, 1,000 left" in html
     assert "It may need more than is left." in html
 
 

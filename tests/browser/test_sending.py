@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from django_etelecom import pace
 from django_etelecom.models import MessageLog
+from django_etelecom.models.messages import Reason
 from django_etelecom.phone import display
 from django_etelecom.services import queue_message
 from django_etelecom.simulator import Outcome
@@ -30,6 +32,26 @@ def test_check__double_click_sends_once(page, site):
     expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
     assert len(site.sent) == 1
     assert MessageLog.objects.count() == 1
+
+
+def test_check__that_is_stopped_goes_on_with_what_was_typed(page, site):
+    pace.pause("default", Reason.CREDENTIALS)
+    page.goto("/admin/etelecom/messagelog/send/?template=login_otp")
+    page.get_by_label("To:").fill("0912 345 678")
+    page.get_by_role("textbox", name="Otp:").fill("482913")
+    page.get_by_role("button", name="Check the message").click()
+    stops = page.get_by_role("region", name="It cannot be sent now")
+    expect(stops).to_contain_text("Account “default” is paused")
+    expect(page.get_by_role("button", name="Send the message")).to_have_count(0)
+    pace.resume("default")
+
+    page.get_by_role("button", name="Check it again").click()
+    expect(stops).to_have_count(0)
+    page.get_by_role("button", name="Send the message").click()
+
+    expect(page.get_by_text("The provider took the message to 0912 345 678.")).to_be_visible()
+    [sent] = site.sent
+    assert sent.list_param == {"otp": "482913"}
 
 
 def test_message__timeline_grows_by_what_the_provider_says(page):

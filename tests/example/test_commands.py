@@ -6,11 +6,14 @@ import signal
 import socket
 import subprocess
 import time
+from datetime import datetime
 
 import pytest
 import requests
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
+from django_etelecom import guards, hours, verdicts
 from django_etelecom.models.messages import Status
 from django_etelecom.simulator import Outcome
 from shop import demonstration
@@ -51,6 +54,29 @@ def _log_level():
     before = logger.level
     yield
     logger.setLevel(before)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_log_level")
+@pytest.mark.parametrize("hour", [3, 12])
+def test_demo__ends_well_at_any_hour(monkeypatch, settings, capsys, hour):
+    settings.ROOT_URLCONF = "shop_site.urls"
+    settings.ALLOWED_HOSTS = ["127.0.0.1"]
+    now = datetime(2026, 12, 24, hour, 30, tzinfo=hours.ZONE)
+
+    class Clock:
+        def __getattr__(self, name):
+            return getattr(timezone, name)
+
+        def now(self):
+            return now
+
+    for room in (guards, verdicts):
+        monkeypatch.setattr(room, "timezone", Clock())
+
+    call_command("demo")
+
+    assert "All as expected." in capsys.readouterr().out
 
 
 @pytest.mark.django_db(transaction=True)
