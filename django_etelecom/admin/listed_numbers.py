@@ -18,16 +18,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from .. import phone
+from ..covers import Cover
+from ..finding.key_walk import COUNTED, KeyWalk
 from ..models.numbers import ListedNumber
 from ..number_lists import COLUMNS, NumberList, written
 from ..numerals import grouped
 from ..sheets import write_csv
 from ..transactions import non_atomic
 from .asked import POPUP, SEARCH
-from .covers import Cover
 from .export import StreamedOverASGIToo
 from .key_list import Choices, KeyList, PageActionForm
-from .key_walk import COUNTED, KeyWalk
 from .log import recorded
 from .lookups import AskableLists
 from .number_import import import_view

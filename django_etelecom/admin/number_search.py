@@ -12,10 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..exceptions import InvalidMessage
+from ..finding.asked import Asked
+from ..finding.search import Search
 from ..numbers import read_number
 from ..sealing import number_digests
-from .asked import AFTER, BEFORE, PASSED_OVER, POPUP, SEARCH, Asked, read_key
-from .search import Search
+from .asked import AFTER, BEFORE, PASSED_OVER, POPUP, SEARCH, read_key
 
 NUMBER_SEARCHED = gettext_lazy("A whole phone number in any form. Parts of it are not searched.")
 
