@@ -5,6 +5,9 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management.commands import flush
 
 from django_etelecom.models import MessageTemplate, RouteRule
 from django_etelecom.simulator import Simulator
@@ -25,6 +28,25 @@ hypothesis.settings.load_profile("any machine")
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two for each core: many tests wait for a timeout, a process or a broker."""
     return 2 * (os.cpu_count() or 1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _content_types_are_put_back():
+    """Keep what Django looks for, row by row, each time a database was emptied after a test."""
+    look_for = flush.emit_post_migrate_signal
+    kept = []
+
+    def put_back(verbosity, interactive, db, **options):
+        if not kept:
+            look_for(verbosity, interactive, db, **options)
+            kept.extend(list(model.objects.using(db)) for model in (ContentType, Permission))
+            return
+        for rows in kept:
+            type(rows[0]).objects.using(db).bulk_create(rows)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flush, "emit_post_migrate_signal", put_back)
+        yield
 
 
 @pytest.fixture
