@@ -230,7 +230,7 @@ def _all_or_nothing(campaign: Campaign) -> Iterator[None]:
 def _keep_all(campaign: Campaign, rows: Iterator[SheetRow]) -> list[str]:
     """Keep rows a part at a time, and return the names of their values in order."""
     names: dict[str, None] = {}
-    while (part := Opaque(list(itertools.islice(rows, PART)))).reveal():
+    while (part := shielded(lambda: Opaque(list(itertools.islice(rows, PART))))).reveal():
         _keep(campaign, part)
         names |= dict.fromkeys(name for row in part.reveal() for name in row.values)
         if len(names) > MAX_COLUMNS:

@@ -19,6 +19,7 @@ import re
 import secrets
 import string
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -45,6 +46,7 @@ from django_etelecom import (
     reports,
     sealing,
     signals,
+    uploads,
 )
 from django_etelecom.admin import forms
 from django_etelecom.api import messages as api_messages
@@ -727,6 +729,27 @@ def a_sheet_of_the_admin(site):
 
 
 @fault
+def a_sheet_that_cannot_be_read_to_its_end(site):
+    class Vanishing(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 200_000:
+                raise OSError("the file is gone")
+            return super().read(size)
+
+    file = Vanishing(site.sheet(*[",,,"] * 100_000).read())
+    site.view(lambda: begin_upload(TEMPLATE, file, "november.csv"))
+    assert "the file is gone" in site.reported.getvalue()
+
+
+@fault
+def a_sheet_that_cannot_be_kept(site):
+    site.breaks(uploads, "_keep")
+    file = site.sheet().file
+    site.view(lambda: begin_upload(TEMPLATE, file, "november.csv"))
+    assert "the disk is full" in site.reported.getvalue()
+
+
+@fault
 def a_sheet_that_cannot_be_opened_again(site):
     begin_upload(TEMPLATE, site.sheet().file, "november.csv")
     site.configure(site.simulator, ENCRYPTION_KEYS=[Fernet.generate_key().decode()])
@@ -874,6 +897,46 @@ def the_same_key_for_other_content_over_the_api(site):
     assert again.status_code == 409
 
 
+def lines(site, *more: str) -> str:
+    return "\n".join([json.dumps(site.row()), *more])
+
+
+def post_rows(site, content: str, media_type: str = "application/x-ndjson") -> HttpResponse:
+    where = f"{reverse('etelecom_api:campaigns')}?template={TEMPLATE}"
+    return site.staff.post(where, content, media_type, HTTP_X_CSRFTOKEN="c" * 32)
+
+
+@fault
+def campaigns_of_the_api(site):
+    rows = [site.row(), {**site.row(), "to": "12"}, {**site.row(), "otp": site.canaries["pin"]}]
+    for body in (rows, rows[0], [site.canaries["otp"]], []):
+        site.staff.ask("campaigns", {"template": TEMPLATE, "rows": body})
+    for content in (lines(site), lines(site, site.canaries["otp"]), lines(site)[:-2]):
+        post_rows(site, content)
+    post_rows(site, site.sheet(f"12,{site.canaries['otp']}").read().decode(), "text/csv")
+    site.staff.ask("campaigns", {"template": TEMPLATE, "rows": rows}, HTTP_IDEMPOTENCY_KEY="a")
+    site.staff.ask("campaigns", {"template": TEMPLATE, "rows": rows[1:]}, HTTP_IDEMPOTENCY_KEY="a")
+    call_command("etelecom_worker", "--once")
+    campaign = Campaign.objects.earliest("pk")
+    where = reverse("etelecom_api:campaign_rows", args=[campaign.public_id])
+    assert "to" in site.staff.get(where).text
+    assert campaign.faulty_rows == 2
+
+
+@fault
+def a_campaign_of_the_api_cannot_be_loaded(site):
+    site.breaks(loading, "insert_each")
+    site.staff.ask("campaigns", {"template": TEMPLATE, "rows": [site.row()]})
+    post_rows(site, lines(site))
+    assert "the disk is full" in site.reported.getvalue()
+
+
+@fault
+def a_body_of_the_api_cannot_be_kept(site):
+    site.breaks(tempfile.SpooledTemporaryFile, "write", OSError("no space left on device"))
+    assert post_rows(site, lines(site)).status_code == 500
+
+
 @fault
 def the_api_fails_before_it_reads_a_request(site):
     site.breaks(throttles.SendThrottle, "allow_request")
@@ -905,6 +968,16 @@ def the_api_cannot_be_used(site):
 
 
 # The command line.
+
+
+@fault
+def what_is_held_about_a_number(site):
+    site.send()
+    queue_message(TEMPLATE, PHONE, site.params())
+    queue_campaign(TEMPLATE, [site.row(), {**site.row(), "otp": site.canaries["pin"]}])
+    site.command("etelecom_export", PHONE)
+    site.command("etelecom_erase", PHONE, "--yes")
+    assert not MessageLog.objects.filter(recipient="84912345678").exists()
 
 
 @fault

@@ -2,6 +2,7 @@
 
 import io
 import threading
+import traceback
 from datetime import timedelta
 
 import pytest
@@ -432,3 +433,24 @@ def test_check__costs_the_same_whatever_the_size(upload, django_assert_num_queri
 
     with django_assert_num_queries(3):
         check_campaign(campaign)
+
+
+# --- What an error reporter sees ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("readable", [0, 100, 70_000])
+def test_secret__is_in_no_frame_of_a_file_that_cannot_be_read(askable, otp_template, readable):
+    class Vanishing(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() >= readable:
+                raise OSError("gone")
+            return super().read(size)
+
+    secret = "".join(["483", "920"])
+    file = Vanishing(f"to,otp\n{f'0912345678,{secret}{chr(10)}' * 10_000}".encode())
+
+    with pytest.raises(OSError, match="gone") as caught:
+        begin_upload(otp_template, file, "november.csv")
+
+    frames = [frame.f_locals for frame, _line in traceback.walk_tb(caught.value.__traceback__)]
+    assert secret not in repr(frames[1:])

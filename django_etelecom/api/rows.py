@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, MultiPartParser
 
-from ..client.opaque import Opaque
+from ..client.opaque import Opaque, shielded
 from ..sheets import SheetRow, UnreadableSheet, open_sheet
 from ..sheets.delimited import BLOCK, MAX_RECORD
 from ..sheets.reading import MAX_BYTES
@@ -53,8 +53,8 @@ class Stream:
         # Of 0 bytes it would keep any number in memory.
         in_memory = settings.FILE_UPLOAD_MAX_MEMORY_SIZE or 1
         with tempfile.SpooledTemporaryFile(in_memory, dir=settings.FILE_UPLOAD_TEMP_DIR) as file:
-            while block := self._read():
-                file.write(block)
+            # There may be no room for it, and it may hold secrets.
+            while shielded(lambda: file.write(self._read())):
                 if file.tell() > MAX_BYTES:
                     raise BodyTooLarge(MAX_BYTES)
             yield file

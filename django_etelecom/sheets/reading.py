@@ -8,6 +8,7 @@ from typing import IO, Any, NamedTuple
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
+from ..client.opaque import shielded
 from ..exceptions import InvalidMessage
 from ..phone import normalize
 from .delimited import DelimitedReader
@@ -155,6 +156,10 @@ def open_sheet(file: IO[bytes], name: str, *, max_bytes: int = MAX_BYTES) -> She
     Raises:
         UnreadableSheet: with a sentence to show beside the upload.
     """
+    return shielded(lambda: _opened(file, name, max_bytes))
+
+
+def _opened(file: IO[bytes], name: str, max_bytes: int) -> Sheet:
     size = file.seek(0, os.SEEK_END)
     if size > max_bytes:
         raise UnreadableSheet(
