@@ -344,7 +344,7 @@ def test_filter__error_that_cannot_be_told(logged):
 
 
 def test_filter__traceback_that_was_rendered_before(logged):
-    record = logging.makeLogRecord({"msg": "failed", "levelno": logging.ERROR})
+    record = logging.LogRecord("tests", logging.ERROR, "", 1, "failed", (), None)
     record.exc_text = "KeyError: 0912345678"
     record.stack_info = f"Stack: {TOKEN}"
 
