@@ -73,6 +73,7 @@ _ANSWERS: dict[int, tuple[dict[str, Any], str]] = {
     404: (DETAIL, "There is none of this id."),
     406: (DETAIL, "Answers are JSON."),
     409: (DETAIL, "The idempotency key was used for something else, or the state is another."),
+    411: (DETAIL, "The body has no length."),
     413: (DETAIL, "The body is too large."),
     415: (DETAIL, "Bodies are JSON."),
     429: (DETAIL, "A guard stopped the message, or a throttle the request."),
@@ -101,7 +102,7 @@ def answers(*faults: int, **told: Any) -> dict[Any, Any]:
         statuses[name]: OpenApiResponse(serializer, description=sentences.get(name, ""))
         for name, serializer in told.items()
     }
-    for status in sorted({401, 403, 406, 413, 429, 503, *faults}):
+    for status in sorted({401, 403, 406, 411, 413, 429, 503, *faults}):
         schema, sentence = _ANSWERS[status]
         answered[status] = OpenApiResponse(schema, description=sentence)
     return answered

@@ -6,6 +6,7 @@ import json
 from typing import Any, NoReturn
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 
@@ -21,6 +22,14 @@ class BodyTooLarge(APIException):
     def __init__(self, most: int, *, hint: str = "") -> None:
         sentence = _("The body of this request has at most %(most)d bytes.") % {"most": most}
         super().__init__(f"{sentence} {hint}".strip())
+
+
+class LengthRequired(APIException):
+    """A body comes in chunks: Django reads nothing of it, and it would pass for none at all."""
+
+    status_code = 411
+    default_code = "length_required"
+    default_detail = gettext_lazy("Say how long the body of this request is (Content-Length).")
 
 
 class BoundedJSONParser(BaseParser):

@@ -17,7 +17,7 @@ from ..redaction import clean_text
 from ..schema import QUOTED
 from ..transactions import non_atomic
 from .faults import in_terms_of_rest
-from .parsers import BodyTooLarge, BoundedJSONParser
+from .parsers import BodyTooLarge, BoundedJSONParser, LengthRequired
 from .permissions import HasRights, method_of
 from .serializers import Body, shared
 from .throttles import ScopedThrottle
@@ -58,6 +58,8 @@ class ApiView(APIView):
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         claimed = str(request.META.get("CONTENT_LENGTH", ""))
+        if not claimed and "Transfer-Encoding" in request.headers:
+            raise LengthRequired
         if claimed.isdecimal() and int(claimed) > self.max_body:
             raise BodyTooLarge(self.max_body)
 

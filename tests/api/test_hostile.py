@@ -107,6 +107,15 @@ def test_body__whose_length_is_no_number_is_400(everybody):
     assert set(told(response)) == {"template", "to"}
 
 
+def test_body__in_chunks_without_a_length_is_411(everybody, order):
+    response = everybody.post(
+        MESSAGES, order, CONTENT_LENGTH="", headers={"transfer-encoding": "chunked"}
+    )
+
+    assert response.status_code == 411
+    assert list(told(response)) == ["detail"]
+
+
 def test_body__that_is_missing_is_400(everybody):
     response = everybody.generic("POST", MESSAGES, b"", "")
 
