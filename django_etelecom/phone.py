@@ -229,8 +229,10 @@ def significant(number: str) -> str:
 
 def spellings(number: str) -> Iterator[str]:
     """Return the digits that all spellings of a number have in common, at home and abroad."""
-    yield significant(number)
-    shown = display(number)
+    at_home = significant(number)
+    yield at_home
+    # Of a number at home that is all; to look up what it is takes longer than to mask it.
+    shown = display(number) if at_home == number else ""
     if shown.startswith("+"):
         yield "".join(filter(str.isdigit, shown.partition(" ")[2]))
 
