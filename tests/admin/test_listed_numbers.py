@@ -125,7 +125,7 @@ def test_list__reads_no_more_than_it_shows(admin_client):
     with CaptureQueriesContext(connection) as queries:
         response = admin_client.get(url("suppression"), {"q": ""})
 
-    of_the_list = [one["sql"] for one in queries if 'FROM "etelecom_suppression' in one["sql"]]
+    of_the_list = [one["sql"] for one in queries if "etelecom_suppression" in one["sql"]]
     assert all("LIMIT" in sql or " IN (" in sql for sql in of_the_list)
     assert len(numbers_in(response)) == 50
     assert "60 entries" in page(response)
