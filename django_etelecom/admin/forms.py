@@ -17,6 +17,7 @@ from ..exceptions import InvalidMessage
 from ..models import MessageTemplate, RouteRule
 from ..models.routes import channel_names
 from ..models.templates import TemplatePlan
+from ..redaction import clean_text
 from ..schema import Kind, Parameter
 from ..services import MessageCheck, check_message
 
@@ -24,6 +25,9 @@ PREFIX = "params."
 
 LONG_TEXT = 100
 """Characters; a text whose template lets it have more gets more than one line to be typed in."""
+
+LONGEST_FAULT = 1000
+"""Characters of what is wrong with the settings."""
 
 LONGEST_REFILLED = 5000
 """Characters of a faulty value that go back into the page."""
@@ -202,7 +206,9 @@ def message_arguments(typed: dict[str, str]) -> dict[str, Any]:
 
 
 def unusable_settings(error: ImproperlyConfigured) -> str:
-    return _("This site's settings do not allow it to be sent: %(error)s") % {"error": error}
+    sentence = _("This site's settings do not allow it to be sent: %(error)s")
+    # It may quote what somebody has stored.
+    return sentence % {"error": clean_text(str(error), LONGEST_FAULT)}
 
 
 def admin_form(form: Any, fieldsets: Any) -> AdminForm:

@@ -15,7 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from django_etelecom.admin import key_walk, listed_numbers, number_import
+from django_etelecom.admin import listed_numbers, number_import
+from django_etelecom.finding import key_walk
 from django_etelecom.models import Consent, Suppression
 from django_etelecom.services import record_consent, suppress_number
 from tests.admin.conftest import faults, page

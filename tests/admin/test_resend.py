@@ -168,7 +168,7 @@ def test_as_it_is__goes_by_the_route_it_was_asked_to_take(
     assert resent(message).requested_route == "SMS only"
 
 
-def test_as_it_is__asks_for_its_secrets_alone(resender, otp_template, askable):
+def test_as_it_is__asks_for_its_secrets_alone(resender, otp_template, askable, unhurried):
     message = send_message(otp_template, PHONE, {"otp": "739146"})
 
     form = resender.get(again(message, "as-it-is"))
