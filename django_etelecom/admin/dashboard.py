@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 
 from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -26,6 +25,7 @@ from ..summary import summarize
 from .charts import swatch
 from .figures import COLUMNS, not_gone, numbers, parts, sections
 from .guarded import spending_in_words
+from .lookups import list_url
 
 PERIODS = (1, 7, 30)
 """Days."""
@@ -139,7 +139,7 @@ class DashboardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscri
             "legend": [(swatch(part), part.label) for part in parts()],
             "accounts": _accounts(situation),
             "has_caps": bool(situation.spendings),
-            "accounts_url": self._list_url(request, AccountState),
+            "accounts_url": list_url(self.admin_site, request, AccountState),
             "queue": [
                 (status.label, capped(number), self._messages_url(request, status))
                 for status, number in [
@@ -153,7 +153,7 @@ class DashboardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscri
 
     def _link_of(self, request: HttpRequest, concern: Concern) -> Link:
         if concern.matter in (Matter.PAUSED, Matter.SPENT):
-            return Link(self._list_url(request, AccountState), _("See the accounts"))
+            return Link(list_url(self.admin_site, request, AccountState), _("See the accounts"))
         status = STATUS_OF[concern.matter]
         return Link(
             self._messages_url(request, status),
@@ -161,18 +161,8 @@ class DashboardAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscri
         )
 
     def _messages_url(self, request: HttpRequest, status: Status) -> str:
-        address = self._list_url(request, MessageLog)
+        address = list_url(self.admin_site, request, MessageLog)
         return address and f"{address}?{urlencode({'status__exact': status.value})}"
-
-    def _list_url(self, request: HttpRequest, model: type[Model]) -> str:
-        """Return the address of a list; "" where this site has none, or not for this person."""
-        site = self.admin_site
-        if not site.is_registered(model):
-            return ""
-        if not site.get_model_admin(model).has_view_permission(request):
-            return ""
-        name = f"admin:etelecom_{model._meta.model_name}_changelist"
-        return reverse(name, current_app=site.name)
 
 
 def _period(request: HttpRequest) -> int:

@@ -6,7 +6,10 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib import admin
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -15,13 +18,14 @@ from django.utils.translation import gettext_lazy as _
 
 from ..explanation import ADVICE_BY_REASON, enumerated
 from ..guards import Closed
-from ..models import Campaign
+from ..models import AccountState, Campaign, Consent, Suppression
 from ..models.messages import Reason
 from ..numerals import grouped
 from ..services import foresee_campaign
 from ..spending import Spending
 from ..verdicts import Guard, Verdict
 from .forms import unusable_settings
+from .lookups import list_url
 
 WORDS_OF_GUARD: dict[Guard, Promise] = {
     Guard.ACCOUNT: _("The account is not paused"),
@@ -52,6 +56,14 @@ WHAT_HELPS: dict[Guard, object] = {
 """What to do about each where it does not pass."""
 
 
+WHERE_IT_STANDS: dict[Guard, tuple[type[Model], Promise]] = {
+    Guard.ACCOUNT: (AccountState, _("See the accounts in a new tab")),
+    Guard.SUPPRESSION: (Suppression, _("See the suppression list in a new tab")),
+    Guard.CONSENT: (Consent, _("See the consents in a new tab")),
+}
+"""What each goes by that somebody can put right."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stop:
     """A guard that stops a message, in words."""
@@ -59,19 +71,28 @@ class Stop:
     detail: str
     """Why, and when it may go."""
     advice: str
+    address: str = ""
+    """Where somebody can put it right; empty: nowhere, or not this person."""
+    label: str = ""
 
 
-def guards_context(verdicts: Iterable[Verdict]) -> dict[str, Any]:
+def guards_context(
+    verdicts: Iterable[Verdict], request: HttpRequest, site: admin.AdminSite
+) -> dict[str, Any]:
     """Return what the page of a check says of the guards."""
     said = list(verdicts)
     return {
-        "stops": [
-            Stop(verdict.detail, str(WHAT_HELPS[verdict.guard]))
-            for verdict in said
-            if not verdict.passes
-        ],
+        "stops": [_stop(verdict, request, site) for verdict in said if not verdict.passes],
         "guards": [(WORDS_OF_GUARD[verdict.guard], verdict.passes) for verdict in said],
     }
+
+
+def _stop(verdict: Verdict, request: HttpRequest, site: admin.AdminSite) -> Stop:
+    advice = str(WHAT_HELPS[verdict.guard])
+    if verdict.guard not in WHERE_IT_STANDS:
+        return Stop(verdict.detail, advice)
+    model, label = WHERE_IT_STANDS[verdict.guard]
+    return Stop(verdict.detail, advice, list_url(site, request, model), str(label))
 
 
 def foresight_context(campaign: Campaign, *, most_paid: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the address of a list may ask the database for."""
+"""What the address of a list may ask the database for, and the address itself."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db import DataError, NotSupportedError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
 LONGEST = 1000
 """Characters that a list is asked for: SQLite refuses a long pattern, and no column holds more."""
@@ -45,3 +46,13 @@ class AskableLists(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscript
             if not request.GET:
                 raise
             raise SuspiciousOperation("This list cannot be filtered so.") from error
+
+
+def list_url(site: admin.AdminSite, request: HttpRequest, model: type[Model]) -> str:
+    """Return the address of a list; "" where the site has none, or not for this person."""
+    if not site.is_registered(model):
+        return ""
+    if not site.get_model_admin(model).has_view_permission(request):
+        return ""
+    name = f"admin:etelecom_{model._meta.model_name}_changelist"
+    return reverse(name, current_app=site.name)

@@ -195,7 +195,7 @@ class SendMessageView(View):
             params=[(label(name), value) for name, value in values.items()],
             sealed=checked.sealed_for(self.request.user),
             notice=notice,
-            **guards_context(form.check.verdicts),
+            **guards_context(form.check.verdicts, self.request, self.model_admin.admin_site),
         )
 
     def _shown_number(self, recipient: str, taken_over: list[str]) -> str:

@@ -21,7 +21,7 @@ from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.exceptions import IdempotencyConflict, SendBlocked
 from django_etelecom.models import MessageEvent, MessageLog, MessageTemplate, RouteRule
 from django_etelecom.models.messages import Reason
-from django_etelecom.services import send_message
+from django_etelecom.services import send_message, suppress_number
 from django_etelecom.verdicts import Guard
 from tests.admin.conftest import ORDER, PHONE, check, confirm, faults, page, sealed_in, send_url
 
@@ -803,6 +803,22 @@ def test_stops__are_told_and_there_is_no_button_that_sends(sender, otp_template,
     assert SEND not in html
     assert AGAIN in html
     assert "Change it" in html
+
+
+def test_stops__lead_to_where_they_are_put_right(staff_client, order_template, scripted):
+    suppress_number(PHONE, reason="staff")
+    pace.pause("default", Reason.CREDENTIALS)
+    may = staff_client("send_message", "view_accountstate", "view_suppression")
+    may_not = staff_client("send_message", username="minh")
+
+    def links(client):
+        response = look(client, ORDER, "order_confirmation")
+        return [stop.address for stop in response.context["stops"]]
+
+    accounts = reverse("admin:etelecom_accountstate_changelist")
+    suppressions = reverse("admin:etelecom_suppression_changelist")
+    assert links(may) == [accounts, suppressions]
+    assert links(may_not) == ["", ""]
 
 
 def test_stops__confirmed_all_the_same_sends_nothing(sender, otp_template, scripted):
