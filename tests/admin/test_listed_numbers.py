@@ -260,7 +260,7 @@ def test_add__reason_that_nobody_chooses_by_hand(admin_client, reason):
 def test_add__settings_that_cannot_be_used_are_told(admin_client, settings, model):
     settings.ETELECOM = {"ENCRYPTION_KEYS": ["short"], "ALLOWED_NUMBERS": 1}
 
-    response = add(admin_client, model, phone="0912 345 67")
+    response = add(admin_client, model, phone="0912 345 678 9")
 
     assert "do not allow it" in page(response)
 
