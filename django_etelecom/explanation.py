@@ -328,7 +328,10 @@ def _advice(message: MessageLog) -> list[str]:
         case Status.REJECTED:
             return [str(ADVICE_BY_REASON.get(message.reason, CALL_PROVIDER))]
         case Status.NOT_SENT:
-            return [_("Nothing went out, so sending it again cannot send it twice.")]
+            again = _("Nothing went out, so sending it again cannot send it twice.")
+            # What a guard has stopped it stops once more, unless somebody sees to it.
+            first = ADVICE_BY_REASON.get(message.reason)
+            return [str(first), again] if first else [again]
         case Status.CANCELLED:
             return [_("Send it again if it is wanted after all.")]
         case Status.UNKNOWN if message.provider_message_id:

@@ -356,6 +356,21 @@ def test_rejected__every_refusal_has_advice(message, reason):
     assert len(told.advice) == 1
 
 
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("suppressed", "See on the suppression list"),
+        ("no_consent", "Record the person's consent"),
+        ("recipient_limit", "Send it again tomorrow"),
+    ],
+)
+def test_not_sent__stopped_by_a_guard_says_what_helps(message, reason, advice):
+    told = in_state(message, status="not_sent", reason=reason, provider_message_id="")
+
+    assert told.advice[0].startswith(advice)
+    assert told.advice[1].startswith("Nothing went out")
+
+
 def test_not_sent__may_be_sent_again(message):
     told = in_state(message, status="not_sent", reason="expired", provider_message_id="")
 
