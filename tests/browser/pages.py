@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.urls import reverse
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import FilePayload, Page
 
     from tests.browser.stock import Stock
 
@@ -71,6 +71,19 @@ def erasing(page: Page, made: Stock) -> None:
     page.get_by_text("What is erased cannot be had back.").wait_for()
 
 
+def import_check(page: Page, made: Stock) -> None:
+    page.goto(url("suppression_import"))
+    lines = "phone,note\n0912 345 601,\n0912 345 609,\n0912 345,quen\n"
+    file: FilePayload = {
+        "name": "khong-gui.csv",
+        "mimeType": "text/csv",
+        "buffer": lines.encode(),
+    }
+    page.get_by_label("File").set_input_files(file)
+    page.get_by_role("button", name="Check the file").click()
+    page.get_by_role("table", name="What is in the file").wait_for()
+
+
 def address_of(
     name: str, keys: Callable[[Stock], Iterable[int]] = lambda made: ()
 ) -> Callable[[Page, Stock], object]:
@@ -112,5 +125,13 @@ PAGES: dict[str, Callable[[Page, Stock], object]] = {
     "running campaign": address_of("campaign_change", lambda made: [made.running.pk]),
     "finished campaign": address_of("campaign_change", lambda made: [made.finished.pk]),
     "cancelling": address_of("campaign_cancel", lambda made: [made.running.pk]),
+    "suppression list": address_of("suppression_changelist"),
+    "new suppression": address_of("suppression_add"),
+    "suppression": address_of("suppression_change", lambda made: [made.suppression.pk]),
+    "import of numbers": address_of("suppression_import"),
+    "check of numbers": import_check,
+    "consents": address_of("consent_changelist"),
+    "new consent": address_of("consent_add"),
+    "consent": address_of("consent_change", lambda made: [made.consent.pk]),
     "history": address_of("campaign_history", lambda made: [made.running.pk]),
 }

@@ -12,9 +12,11 @@ from django.utils import timezone
 from django_etelecom.models import (
     AccountState,
     Campaign,
+    Consent,
     DayTally,
     MessageLog,
     RouteRule,
+    Suppression,
     WaitTally,
 )
 from django_etelecom.models.messages import Status
@@ -26,6 +28,7 @@ from django_etelecom.services import (
     refresh_status,
     resend_message,
     send_message,
+    suppress_number,
 )
 from django_etelecom.simulator import Outcome
 from django_etelecom.uploads import begin_upload
@@ -75,6 +78,8 @@ class Stock:
     route: RouteRule
     account: AccountState
     """It is paused."""
+    suppression: Suppression
+    consent: Consent
 
 
 def put_in(staff: Any) -> Stock:
@@ -100,6 +105,8 @@ def put_in(staff: Any) -> Stock:
         finished=finished,
         route=RouteRule.objects.get(is_default=True),
         account=AccountState.objects.get(),
+        suppression=suppress_number("0912 345 609", note="Gọi điện ngày 24/12", by=staff),
+        consent=record_consent("0912 345 601", source="Phiếu khách hàng", by=staff),
     )
 
 
