@@ -8,7 +8,9 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.commands import flush
+from django.utils import timezone
 
+from django_etelecom import explanation, guards, verdicts
 from django_etelecom.models import MessageTemplate, RouteRule
 from django_etelecom.simulator import Simulator
 from tests.backends import AskableBackend, ScriptedBackend
@@ -136,6 +138,24 @@ def scripted(settings):
 def unhurried(settings):
     """One-time passwords may follow one another at once. After the fixture of a backend."""
     settings.ETELECOM = {**settings.ETELECOM, "GUARDS": {"otp": {"COOLDOWN": []}}}
+
+
+@pytest.fixture
+def at_hour(monkeypatch):
+    """Have it be another time for the hours of channels, and for what is told of them."""
+
+    def set_to(now):
+        class Clock:
+            def __getattr__(self, name):
+                return getattr(timezone, name)
+
+            def now(self):
+                return now
+
+        for room in (explanation, guards, verdicts):
+            monkeypatch.setattr(room, "timezone", Clock())
+
+    return set_to
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from django.utils import timezone
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from django_etelecom import events, explanation, guards, pace
+from django_etelecom import events, pace
 from django_etelecom.client.codes import ZNS_ERRORS, ErrorGroup
 from django_etelecom.events import Evidence
 from django_etelecom.explanation import ADVICE_BY_GROUP, WORDS_OF_GROUP, Step, explain
@@ -22,24 +22,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def message(askable, order_template, order_params):
     """Accepted; its route is ZNS, then SMS."""
     return send_message(order_template, "0912345678", order_params)
-
-
-@pytest.fixture
-def at_hour(monkeypatch):
-    """Have it be another time for what is told."""
-
-    def set_to(now):
-        class Clock:
-            def __getattr__(self, name):
-                return getattr(timezone, name)
-
-            def now(self):
-                return now
-
-        for room in (guards, explanation):
-            monkeypatch.setattr(room, "timezone", Clock())
-
-    return set_to
 
 
 def tell(message, status, *, source=Source.POLL, **fields):

@@ -76,24 +76,6 @@ def advertisement(default_route):
     return template
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """Have it be another time for the hours."""
-
-    def set_to(now):
-        class Clock:
-            def __getattr__(self, name):
-                return getattr(timezone, name)
-
-            def now(self):
-                return now
-
-        for room in (guards, verdicts):
-            monkeypatch.setattr(room, "timezone", Clock())
-
-    return set_to
-
-
 def agree(number=WIRE):
     return Consent.objects.create(
         number_digest=number_digests(number)[0], recipient=number, source="Order form"
@@ -347,8 +329,8 @@ def test_account__paused_lets_a_queued_message_wait(askable, otp_template):
 
 
 @pytest.mark.parametrize("scope", ["everything", "advertising"])
-def test_suppression__advertising(askable, advertisement, clock, scope):
-    clock(NOON)
+def test_suppression__advertising(askable, advertisement, at_hour, scope):
+    at_hour(NOON)
     agree()
     suppress(scope=scope)
 
@@ -419,16 +401,16 @@ def test_suppression__holds_for_a_campaign(askable, order_template, order_params
 # Consent, label
 
 
-def test_consent__without_it_no_advertising(askable, advertisement, clock):
-    clock(NOON)
+def test_consent__without_it_no_advertising(askable, advertisement, at_hour):
+    at_hour(NOON)
 
     assert blocked(sale).reason == "no_consent"
     agree()
     assert sale().status == "accepted"
 
 
-def test_consent__withdrawn(askable, advertisement, clock):
-    clock(NOON)
+def test_consent__withdrawn(askable, advertisement, at_hour):
+    at_hour(NOON)
     consent = agree()
     consent.withdrawn_at = timezone.now()
     consent.save()
@@ -436,15 +418,15 @@ def test_consent__withdrawn(askable, advertisement, clock):
     assert blocked(sale).reason == "no_consent"
 
 
-def test_consent__off(guarded, advertisement, clock):
-    clock(NOON)
+def test_consent__off(guarded, advertisement, at_hour):
+    at_hour(NOON)
     guarded("advertising", CONSENT=False)
 
     assert sale().status == "accepted"
 
 
-def test_consent__holds_for_a_campaign(askable, advertisement, clock):
-    clock(NOON)
+def test_consent__holds_for_a_campaign(askable, advertisement, at_hour):
+    at_hour(NOON)
     agree()
     queue_campaign(advertisement, [{"to": to, "shop": "An"} for to in (PHONE, OTHER)])
     work()
@@ -456,8 +438,8 @@ def test_consent__holds_for_a_campaign(askable, advertisement, clock):
 
 
 @pytest.mark.parametrize("text", ["", "An sells. [QC]", "QC An sells."])
-def test_label__without_it_no_advertising(askable, advertisement, clock, text):
-    clock(NOON)
+def test_label__without_it_no_advertising(askable, advertisement, at_hour, text):
+    at_hour(NOON)
     agree()
     MessageTemplate.objects.update(text=text)
 
@@ -467,16 +449,16 @@ def test_label__without_it_no_advertising(askable, advertisement, clock, text):
 
 
 @pytest.mark.parametrize("text", ["[QC] An", " [qc] An", "[AD] An"])
-def test_label__first(askable, advertisement, clock, text):
-    clock(NOON)
+def test_label__first(askable, advertisement, at_hour, text):
+    at_hour(NOON)
     agree()
     MessageTemplate.objects.update(text=text)
 
     assert sale().status == "accepted"
 
 
-def test_label__of_a_call_there_is_none(askable, advertisement, clock):
-    clock(NOON)
+def test_label__of_a_call_there_is_none(askable, advertisement, at_hour):
+    at_hour(NOON)
     agree()
     RouteRule.objects.create(name="Call", channels=["2"])
     MessageTemplate.objects.update(text="")
@@ -484,8 +466,8 @@ def test_label__of_a_call_there_is_none(askable, advertisement, clock):
     assert sale(route="Call").status == "accepted"
 
 
-def test_label__off(guarded, advertisement, clock):
-    clock(NOON)
+def test_label__off(guarded, advertisement, at_hour):
+    at_hour(NOON)
     agree()
     guarded("advertising", LABEL=False)
     MessageTemplate.objects.update(text="")
@@ -496,8 +478,8 @@ def test_label__off(guarded, advertisement, clock):
 # Limits of advertising
 
 
-def test_limit__three_advertisements_by_sms_a_day(askable, advertisement, clock):
-    clock(NOON)
+def test_limit__three_advertisements_by_sms_a_day(askable, advertisement, at_hour):
+    at_hour(NOON)
     agree()
     for _ in range(3):
         sale()
@@ -507,8 +489,8 @@ def test_limit__three_advertisements_by_sms_a_day(askable, advertisement, clock)
     assert 86_000 < error.retry_after <= 86_400
 
 
-def test_limit__one_advertisement_by_call_a_day(askable, advertisement, clock):
-    clock(NOON)
+def test_limit__one_advertisement_by_call_a_day(askable, advertisement, at_hour):
+    at_hour(NOON)
     agree()
     RouteRule.objects.create(name="Call", channels=["2"])
     sale(route="Call")
@@ -517,8 +499,8 @@ def test_limit__one_advertisement_by_call_a_day(askable, advertisement, clock):
     assert sale().status == "accepted"
 
 
-def test_limit__holds_for_a_campaign(askable, advertisement, clock):
-    clock(NOON)
+def test_limit__holds_for_a_campaign(askable, advertisement, at_hour):
+    at_hour(NOON)
     agree()
     agree("84912345679")
     queue_campaign(advertisement, [{"to": PHONE, "shop": "An"}] * 5)
@@ -534,9 +516,9 @@ def test_limit__holds_for_a_campaign(askable, advertisement, clock):
 
 
 def test_limit__message_of_a_campaign_that_was_given_back_has_its_turn(
-    guarded, advertisement, clock
+    guarded, advertisement, at_hour
 ):
-    clock(NOON)
+    at_hour(NOON)
     guarded("advertising", LIMITS=[(1, 60)])
     agree()
     queue_campaign(advertisement, [{"to": PHONE, "shop": "An"}])
@@ -550,9 +532,9 @@ def test_limit__message_of_a_campaign_that_was_given_back_has_its_turn(
 # Hours
 
 
-def test_hours__advertising_at_night_is_blocked(askable, advertisement, clock):
+def test_hours__advertising_at_night_is_blocked(askable, advertisement, at_hour):
     agree()
-    clock(NIGHT)
+    at_hour(NIGHT)
     error = blocked(sale)
 
     assert (error.reason, error.retry_after) == ("outside_hours", 8 * 3600)
@@ -568,47 +550,47 @@ def test_hours__advertising_at_night_is_blocked(askable, advertisement, clock):
         (["3", "1"], "would slide to the route's next channel"),
     ],
 )
-def test_hours__say_where_a_route_would_slide(askable, advertisement, clock, channels, words):
+def test_hours__say_where_a_route_would_slide(askable, advertisement, at_hour, channels, words):
     agree()
-    clock(NIGHT)
+    at_hour(NIGHT)
     RouteRule.objects.create(name="Asked", channels=channels)
 
     assert words in str(blocked(sale, route="Asked"))
 
 
-def test_hours__by_zalo_alone_advertising_may_go_at_night(askable, advertisement, clock):
+def test_hours__by_zalo_alone_advertising_may_go_at_night(askable, advertisement, at_hour):
     agree()
-    clock(NIGHT)
+    at_hour(NIGHT)
     RouteRule.objects.create(name="ZNS", channels=["1"])
 
     assert sale(route="ZNS").status == "accepted"
 
 
-def test_hours__template_that_zalo_bars_at_night(askable, otp_template, clock):
-    clock(NIGHT)
+def test_hours__template_that_zalo_bars_at_night(askable, otp_template, at_hour):
+    at_hour(NIGHT)
     MessageTemplate.objects.update(bars_zns_at_night=True)
     error = blocked(otp)
 
     assert (error.reason, error.retry_after) == ("outside_hours", 7 * 3600)
 
 
-def test_hours__other_categories_have_none(askable, otp_template, clock):
-    clock(NIGHT)
+def test_hours__other_categories_have_none(askable, otp_template, at_hour):
+    at_hour(NIGHT)
 
     assert otp().status == "accepted"
 
 
-def test_hours__off(guarded, advertisement, clock):
+def test_hours__off(guarded, advertisement, at_hour):
     agree()
-    clock(NIGHT)
+    at_hour(NIGHT)
     guarded("advertising", HOURS=None)
 
     assert sale().status == "accepted"
 
 
-def test_hours__that_never_meet(guarded, advertisement, clock):
+def test_hours__that_never_meet(guarded, advertisement, at_hour):
     agree()
-    clock(NOON)
+    at_hour(NOON)
     guarded("advertising", HOURS={"1": ("01:00", "02:00"), "3": ("03:00", "04:00")})
     error = blocked(sale)
     queued = blocked(queue_message, "sale", PHONE, {"shop": "An"})
@@ -796,8 +778,8 @@ def test_check__says_what_would_stop_it(askable, otp_template):
     assert 28 <= verdict(check, "cooldown").retry_after <= 30
 
 
-def test_check__says_so_of_advertising_at_night(askable, advertisement, clock):
-    clock(NIGHT)
+def test_check__says_so_of_advertising_at_night(askable, advertisement, at_hour):
+    at_hour(NIGHT)
     check = check_message("sale", PHONE, {"shop": "An"})
 
     assert [one.reason for one in check.verdicts if not one.passes] == [
