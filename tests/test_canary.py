@@ -377,17 +377,22 @@ def site(settings, monkeypatch, django_user_model):
     masked.addFilter(LogFilter())
     # The last one: a filter changes the record for those after it.
     handlers = [logging.StreamHandler(site.log), site.mails, masked]
-    monkeypatch.setattr(root, "level", logging.DEBUG)
-    for name in ("django", "django_etelecom"):
-        monkeypatch.setattr(logging.getLogger(name), "level", logging.DEBUG)
+    levels = {root: logging.DEBUG}
+    levels |= {logging.getLogger(name): logging.DEBUG for name in ("django", "django_etelecom")}
     # It writes whole contexts, those of the debug page as well.
-    monkeypatch.setattr(logging.getLogger("django.template"), "level", logging.INFO)
+    levels[logging.getLogger("django.template")] = logging.INFO
+    before = {logger: logger.level for logger in levels}
+    for logger, level in levels.items():
+        logger.setLevel(level)
     for handler in handlers:
         root.addHandler(handler)
     with Simulator() as simulator:
         site.simulator = simulator
         site.configure(simulator)
         yield site
+    # Set, for loggers remember what they let through until a level is.
+    for logger, level in before.items():
+        logger.setLevel(level)
     for handler in handlers:
         root.removeHandler(handler)
     logging.getLogger("django_etelecom").removeHandler(own)

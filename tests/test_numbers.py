@@ -195,10 +195,10 @@ def test_suppress__stops_what_it_is_to_stop(askable, order_template, order_param
 
 
 def test_suppress_all__is_a_few_statements():
-    entries = [Entry(f"849123{number:05}", "opt_out", "everything") for number in range(200)]
+    entries = [Entry(f"849123{number:05}", "opt_out", "everything") for number in range(100)]
 
     with CaptureQueriesContext(connection) as queries:
-        assert suppress_all(entries) == 200
+        assert suppress_all(entries) == 100
 
     assert len([one for one in queries if not one["sql"].startswith(("BEGIN", "COMMIT"))]) <= 3
     assert suppress_all(entries) == 0
