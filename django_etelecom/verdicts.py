@@ -137,15 +137,15 @@ def _look_up(account: Account, digests: Sequence[str], rules: GuardRules) -> _Kn
 
 
 _PAUSED = (
-    f"SELECT 'paused', pause_reason, alias FROM {AccountState._meta.db_table} "  # noqa: S608  # a table's name
+    f"SELECT 'paused', pause_reason, alias FROM {AccountState._meta.db_table} "  # noqa: S608  # nosec B608  # a table's name
     "WHERE alias = %s AND paused_at IS NOT NULL"
 )
 _SUPPRESSED = (
-    f"SELECT 'suppressed', scope, '' FROM {Suppression._meta.db_table} "  # noqa: S608  # a table's name
+    f"SELECT 'suppressed', scope, '' FROM {Suppression._meta.db_table} "  # noqa: S608  # nosec B608  # a table's name
     "WHERE number_digest IN ({})"
 )
 _CONSENTED = (
-    f"SELECT 'consented', '', '' FROM {Consent._meta.db_table} "  # noqa: S608  # a table's name
+    f"SELECT 'consented', '', '' FROM {Consent._meta.db_table} "  # noqa: S608  # nosec B608  # a table's name
     "WHERE number_digest IN ({}) AND withdrawn_at IS NULL"
 )
 

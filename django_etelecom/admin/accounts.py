@@ -16,7 +16,7 @@ from django.http import (
 from django.urls import path, reverse
 from django.utils.html import format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -121,4 +121,4 @@ class AccountStateAdmin(AskableLists):
         except ImproperlyConfigured:
             return ""  # The dashboard says why it cannot work.
         told = ((spending_in_words(one),) for one in spendings)
-        return format_html_join(mark_safe("<br>"), "{}", told) or _("No cap")
+        return format_html_join(SafeString("<br>"), "{}", told) or _("No cap")

@@ -140,7 +140,7 @@ class NumberHistory(models.Model):
         known = _MEETS[connection.vendor].format(f"touched_at = {now}")
         with connection.cursor() as cursor:
             cursor.execute(
-                f"INSERT INTO {cls._meta.db_table} (number_digest, touched_at, turns) "  # noqa: S608  # names alone
+                f"INSERT INTO {cls._meta.db_table} (number_digest, touched_at, turns) "  # noqa: S608  # nosec B608  # names alone
                 f"VALUES {written} {known} RETURNING number_digest, touched_at, turns",
                 ordered,
             )
@@ -157,7 +157,7 @@ class NumberHistory(models.Model):
         known = _MEETS[vendor].format(f"turns = {told}")
         with connections[using].cursor() as cursor:
             cursor.execute(
-                f"INSERT INTO {cls._meta.db_table} (number_digest, touched_at, turns) "  # noqa: S608  # names alone
+                f"INSERT INTO {cls._meta.db_table} (number_digest, touched_at, turns) "  # noqa: S608  # nosec B608  # names alone
                 f"VALUES {written} {known}",
                 [value for one in turns.items() for value in one],
             )
