@@ -319,6 +319,13 @@ def test_account__paused_blocks_at_once(askable, otp_template):
     assert otp().status == "accepted"
 
 
+def test_account__paused_is_one_by_its_own_name_alone(askable, otp_template):
+    # MariaDB finds `Default` for `default`.
+    pace.pause("Default", Reason.OUT_OF_MESSAGES)
+
+    assert otp().status == "accepted"
+
+
 def test_account__paused_lets_a_queued_message_wait(askable, otp_template):
     pace.pause("default", Reason.OUT_OF_MESSAGES)
 

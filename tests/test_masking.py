@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 import sentry_sdk
+from django.apps import apps
 from django.core.wsgi import get_wsgi_application
 from django.test import RequestFactory
 from django.urls import path, reverse, set_script_prefix
@@ -616,3 +617,10 @@ def test_before_send__goes_before_a_sites_own():
         "message": "to 091•••678",
         "tags": {"shop": "1"},
     }
+
+
+def test_log_filter__of_our_own_logger_is_one_however_often_the_app_is_made_ready():
+    apps.get_app_config("etelecom").ready()
+
+    filters = logging.getLogger("django_etelecom").filters
+    assert len([one for one in filters if isinstance(one, LogFilter)]) == 1

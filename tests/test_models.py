@@ -12,6 +12,7 @@ from django_etelecom.models import (
     MessageEvent,
     MessageLog,
     MessageTemplate,
+    NumberHistory,
     RouteRule,
     WaitTally,
 )
@@ -146,6 +147,7 @@ def test_names_of_rows(otp_template, default_route):
     assert str(default_route) == "ZNS, then SMS"
     assert str(message) == str(message.public_id)
     assert str(event) == "sending: accepted"
+    assert str(NumberHistory(number_digest=f"{'0' * 8}.{'f' * 64}")) == "00000000.fffffff"
     assert str(DayTally(day=date(2026, 3, 4), status="unknown", number=-1)) == (
         "2026-03-04 unknown -1"
     )

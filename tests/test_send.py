@@ -598,6 +598,18 @@ def test_send__keys_differ_by_case_and_by_account(scripted, unhurried, otp_templ
 
 
 @committing
+def test_send__same_key_of_what_no_limit_holds_is_the_first_row(
+    scripted, order_template, order_params
+):
+    rows = [
+        send_message(order_template, PHONE, order_params, idempotency_key="one") for _ in range(2)
+    ]
+
+    assert rows[0] == rows[1]
+    assert len(scripted.sent) == 1
+
+
+@committing
 def test_send__key_is_spent_by_not_sent(scripted, otp_template):
     scripted.answer = staticmethod(lambda outgoing: SendResult(outcome=Outcome.NOT_SENT))
     first = send_message("login_otp", PHONE, {"otp": "1"}, idempotency_key="key")

@@ -148,9 +148,7 @@ class NumberHistory(models.Model):
 
     @classmethod
     def keep(cls, turns: Mapping[str, str], *, using: str) -> None:
-        """Write what numbers were sent lately, which this transaction holds."""
-        if not turns:
-            return
+        """Write what numbers were sent lately, of one or more that this transaction holds."""
         written = ", ".join(["(%s, 0, %s)"] * len(turns))
         vendor = connections[using].vendor
         told = "VALUES(turns)" if vendor == "mysql" else "excluded.turns"

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.backends import BaseBackend
 from django.db import connection
 from django.utils import timezone
 
@@ -11,7 +12,7 @@ from django_etelecom import services
 from django_etelecom.exceptions import SendBlocked
 from django_etelecom.models import MessageLog, RouteRule
 from django_etelecom.simulator import Outcome
-from tests.api.conftest import MASKED, PHONE, told
+from tests.api.conftest import MASKED, PHONE, ApiClient, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -323,3 +324,18 @@ def test_send__a_site_that_cannot_send_is_503_without_detail(sender, order, sett
     assert told(response) == {"detail": "This site is not set up to do this; its log says why."}
     assert "No module named 'nowhere'" in caplog.text
     assert not MessageLog.objects.exists()
+
+
+class LetsAnybodySend(BaseBackend):
+    def has_perm(self, user, permission, obj=None):
+        return permission == "etelecom.send_message"
+
+
+def test_send__whom_the_site_lets_send_without_logging_in(scripted, order, settings):
+    settings.AUTHENTICATION_BACKENDS = [f"{__name__}.LetsAnybodySend"]
+
+    response = ApiClient().post("/api/messages/", order)
+
+    assert response.status_code == 201
+    assert told(response)["sent_by"] is None
+    assert MessageLog.objects.get().sent_by is None
