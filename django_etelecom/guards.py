@@ -56,7 +56,7 @@ def verdicts(draft: Guarded) -> tuple[Verdict, ...]:
     digests = number_digests(draft.recipient)
     history = NumberHistory.objects.using(MessageLog.database()).filter(pk=digests[0])
     kept = history.values_list("turns", flat=True).first() if rules.has_turns else None
-    had = turns.read(kept or "[]")
+    had = turns.read(kept or "")
     turn = _turn(draft.template, draft.channels, message="", at=time.time())
     return (*standing(draft, rules, digests), *by_turns(had, turn, rules))
 
@@ -94,13 +94,15 @@ def take_turn(draft: Guarded, message: MessageLog) -> None:
     rules = settings.guards(draft.template.category)
     digest, *_former = number_digests(draft.recipient)
     database = MessageLog.database()
+    begun = _turn(draft.template, draft.channels, message=message.public_id.hex, at=0)
     with _answering():
-        held = NumberHistory.hold([digest], using=database)[digest]
-        had = turns.read(held.turns)
-        turn = _turn(draft.template, draft.channels, message=message.public_id.hex, at=held.now)
+        # What is refused is undone with the transaction.
+        text = NumberHistory.append(digest, turns.begun(begun), using=database)
+        *had, turn = turns.read(text)
         _refuse(by_turns(had, turn, rules))
         kept = turns.recent(had, _all_rules(), now=turn.at)
-        NumberHistory.keep({digest: turns.written([*kept, turn])}, using=database)
+        if len(had) - len(kept) >= turns.MANY:
+            NumberHistory.keep({digest: turns.written([*kept, turn])}, using=database)
 
 
 def opening(draft: Guarded, after: datetime) -> datetime | None:

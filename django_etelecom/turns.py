@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from .guard_rules import HOUR, GuardRules
 
+MANY = 8
+"""Turns that no rule asks for any more from which on it is worth it to forget them."""
+
 RUN = HOUR
 """Seconds after which a message begins a new run, whose cooldown is the first one again."""
 
@@ -25,13 +28,18 @@ class Turn(NamedTuple):
 
 
 def read(text: str) -> list[Turn]:
-    """Return the turns that `written` wrote."""
-    return [Turn(*turn) for turn in json.loads(text)]
+    """Return the turns that `written` wrote, and those that were `begun`."""
+    return [Turn(*turn) for turn in json.loads(f"[{text.removesuffix(',')}]")]
 
 
 def written(turns: Sequence[Turn]) -> str:
-    """Return turns as text."""
-    return json.dumps(turns, separators=(",", ":"))
+    """Return turns as text, to which more may be added: lists of JSON, a comma after each."""
+    return "".join(json.dumps(turn, separators=(",", ":")) + "," for turn in turns)
+
+
+def begun(turn: Turn) -> str:
+    """Return the text of a turn up to its instant, which the database adds by its own clock."""
+    return json.dumps(turn[:-1], separators=(",", ":")).removesuffix("]") + ","
 
 
 def recent(turns: Sequence[Turn], every: Sequence[GuardRules], *, now: float) -> list[Turn]:

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('number_digest', models.CharField(max_length=73, primary_key=True, serialize=False)),
                 ('touched_at', models.FloatField(db_index=True)),
-                ('turns', models.TextField(default='[]')),
+                ('turns', models.TextField(default='')),
             ],
             options={
                 'verbose_name': 'recent messages of a number',

@@ -116,7 +116,7 @@ class NumberHistory(models.Model):
     # By the database's clock, in seconds since 1970.
     touched_at = models.FloatField(db_index=True)
     # As `turns.py` writes them.
-    turns = models.TextField(default="[]")
+    turns = models.TextField(default="")
 
     class Meta:
         verbose_name = _("recent messages of a number")
@@ -136,7 +136,7 @@ class NumberHistory(models.Model):
         connection = connections[using]
         now = EPOCH_NOW[connection.vendor]
         ordered = sorted(set(digests))
-        written = ", ".join([f"(%s, {now}, '[]')"] * len(ordered))
+        written = ", ".join([f"(%s, {now}, '')"] * len(ordered))
         known = _MEETS[connection.vendor].format(f"touched_at = {now}")
         with connection.cursor() as cursor:
             cursor.execute(
@@ -145,6 +145,31 @@ class NumberHistory(models.Model):
                 ordered,
             )
             return {digest: History(float(at), turns) for digest, at, turns in cursor.fetchall()}
+
+    @classmethod
+    def append(cls, digest: str, turn: str, *, using: str) -> str:
+        """Hold a number and give it one more turn; return all that it had, this one the last.
+
+        In one statement: each message to a limited number waits for it.
+
+        Args:
+            digest: of the number.
+            turn: as `turns.begun` writes one whose instant the database is to add.
+            using: the alias of the database.
+        """
+        vendor = connections[using].vendor
+        now, appended = EPOCH_NOW[vendor], _APPENDED[vendor]
+        first = appended.format(turns="''", now=now)
+        another = appended.format(turns=f"{cls._meta.db_table}.turns", now=now)
+        known = _MEETS[vendor].format(f"touched_at = {now}, turns = {another}")
+        with connections[using].cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {cls._meta.db_table} (number_digest, touched_at, turns) "  # noqa: S608  # nosec B608  # names alone
+                f"VALUES (%s, {now}, {first}) {known} RETURNING turns",
+                [digest, turn, turn],
+            )
+            [(turns,)] = cursor.fetchall()
+        return str(turns)
 
     @classmethod
     def keep(cls, turns: Mapping[str, str], *, using: str) -> None:
@@ -161,6 +186,11 @@ class NumberHistory(models.Model):
             )
 
 
+_APPENDED = {
+    "postgresql": "{turns} || %s || CAST({now} AS text) || '],'",
+    "mysql": "CONCAT({turns}, %s, CAST({now} AS CHAR), '],')",
+    "sqlite": "{turns} || %s || PRINTF('%%.6f', {now}) || '],'",
+}
 _MEETS = {
     "postgresql": "ON CONFLICT (number_digest) DO UPDATE SET {}",
     "mysql": "ON DUPLICATE KEY UPDATE {}",
