@@ -185,18 +185,25 @@ def at_dispatch(messages: Sequence[MessageLog]) -> Held:
     templates = MessageTemplate.objects.using(database).in_bulk(of_them)
     rules = {category: settings.guards(category) for category in CATEGORIES}
     now = timezone.now()
-    open_ones = []
+    opens: dict[tuple[int, str], datetime | None] = {}
+    # Where nobody is on the list, most messages need no digest of their number.
+    has_listed = Suppression.objects.using(database).order_by().exists()
+    asked: list[_Waited] = []
     for message in messages:
         template = templates[message.template_id]
-        open_hours = windows(rules[template.category], bars_zns=template.bars_zns_at_night)
-        opens = hours.all_open(open_hours, message.channels, now)
-        if opens == now:
-            open_ones.append((message, template, number_digests(message.recipient)))
-        else:
+        its = rules[template.category]
+        alike = template.pk, "".join(message.channels)
+        if alike not in opens:
+            open_hours = windows(its, bars_zns=template.bars_zns_at_night)
+            opens[alike] = hours.all_open(open_hours, message.channels, now)
+        if opens[alike] != now:
             # One that never opens is asked after again until it expires.
-            held.waiting[message.pk] = opens or now + timedelta(days=1)
-    _stop_listed(open_ones, rules, held)
-    _take_turns(open_ones, rules, held)
+            held.waiting[message.pk] = opens[alike] or now + timedelta(days=1)
+        elif has_listed or its.consent or (its.has_turns and message.campaign_id is not None):
+            asked.append((message, template, number_digests(message.recipient)))
+    if asked:
+        _stop_listed(asked, rules, held)
+        _take_turns(asked, rules, held)
     return held
 
 
