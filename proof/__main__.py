@@ -1,0 +1,114 @@
+"""Put the promise to the proof, on every database that it is made for.
+
+    python -m proof                                  some minutes
+    python -m proof --nightly                        some hours
+    python -m proof --only kills --database SQLite   a part, whose table is printed and no more
+
+A whole run writes docs/reference/proof.md. The servers are those of POSTGRES_URL, MARIADB_URL,
+RABBITMQ_URL and REDIS_URL, by default on this machine; the proof makes databases and queues of its
+own there, and unmakes them. Exits with 1 if anything happened that must not, with 2 if it could not
+be tried.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+from .checks import CHECKS, MARIADB, POSTGRESQL, SQLITE, Check
+from .page import PAGE, page, table
+from .results import Result
+
+DATABASES = {
+    SQLITE: "sqlite:///proof",
+    POSTGRESQL: os.environ.get("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres"),
+    MARIADB: os.environ.get("MARIADB_URL", "mysql://root@127.0.0.1:3306/mysql"),
+}
+
+
+def unreachable(database: str) -> str:
+    """Return why a database cannot be tried, as a sentence; "": it can."""
+    parts = urlsplit(DATABASES[database])
+    if parts.hostname is None:
+        return ""
+    port = parts.port or {POSTGRESQL: 5432, MARIADB: 3306}[database]
+    try:
+        socket.create_connection((parts.hostname, port), timeout=5).close()
+    except OSError as error:
+        return (
+            f"{database} cannot be reached at {parts.hostname}:{port} ({error}). Start it, name "
+            "another by POSTGRES_URL or MARIADB_URL, or leave it out: --database SQLite."
+        )
+    return ""
+
+
+def run(check: Check, database: str, *, count: int, seed: int) -> Result:
+    """Run one check on one database in a process of its own."""
+    command = [sys.executable, "-m", "proof.job", check.module, DATABASES[database]]
+    command += ["--count", str(count), "--seed", str(seed)]
+    began = time.monotonic()
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode == 0:
+        return Result.of_json(ended.stdout.splitlines()[-1])
+    return Result(
+        check=check.module,
+        database=database,
+        did="ended before it was done",
+        wrong={"unfinished": 1},
+        examples=[ended.stderr[-3000:]],
+        seconds=time.monotonic() - began,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="proof", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--nightly", action="store_true", help="the long form")
+    parser.add_argument(
+        "--only", action="append", choices=[one.module for one in CHECKS], help="may be repeated"
+    )
+    parser.add_argument("--database", action="append", choices=DATABASES, help="may be repeated")
+    parser.add_argument("--seed", type=int, help="of all lots that are drawn; default: any")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="checks at a time")
+    options = parser.parse_args()
+    seed = random.randrange(10**6) if options.seed is None else options.seed
+    chosen = options.database or list(DATABASES)
+    checks = [one for one in CHECKS if not options.only or one.module in options.only]
+    if missing := list(filter(None, map(unreachable, chosen))):
+        print(*missing, sep="\n", file=sys.stderr)
+        sys.exit(2)
+
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        futures = [
+            pool.submit(
+                run, one, database, count=one.share(database, nightly=options.nightly), seed=seed
+            )
+            for one in checks
+            for database in one.databases
+            if database in chosen
+        ]
+        for future in concurrent.futures.as_completed(futures):
+            result = future.result()
+            print(f"{result.check}, {result.database}: {result.found} ({result.seconds:.0f} s)")
+            print(*(f"    {example}" for example in result.examples), sep="\n", end="", flush=True)
+        results = [future.result() for future in futures]
+    minutes = (time.monotonic() - began) / 60
+
+    print("", *table(results), "", f"Seed {seed}; {minutes:.1f} minutes.", sep="\n")
+    if checks == CHECKS and set(chosen) == set(DATABASES):
+        PAGE.write_text(page(results, seed=seed, nightly=options.nightly, minutes=minutes))
+        print(f"Written to {PAGE}.")
+    else:
+        print("A part of the proof: docs/reference/proof.md is left as it is.")
+    sys.exit(0 if all(one.holds for one in results) else 1)
+
+
+if __name__ == "__main__":
+    main()

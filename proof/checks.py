@@ -1,0 +1,27 @@
+"""The checks, and how often each does what it does."""
+
+import dataclasses
+
+SQLITE, POSTGRESQL, MARIADB = "SQLite", "PostgreSQL", "MariaDB"
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """A module of this folder whose `run(job)` does its worst to the app on one database."""
+
+    module: str
+    short: int
+    """How often, over all databases together, in the form for every day."""
+    nightly: int
+    databases: tuple[str, ...] = (SQLITE, POSTGRESQL, MARIADB)
+
+    def share(self, database: str, *, nightly: bool) -> int:
+        """Return how much of it one database has to bear."""
+        whole = self.nightly if nightly else self.short
+        part, left = divmod(whole, len(self.databases))
+        return part + (self.databases.index(database) < left)
+
+
+CHECKS = [
+    Check("kills", 1_000, 10_000),
+]

@@ -1,0 +1,249 @@
+"""kill -9 of a sending process, at each step of `deliver` and at random."""
+
+import collections
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from django.conf import settings
+from django.db import transaction
+
+from django_etelecom import dispatchers
+from django_etelecom.models import MessageLog
+from django_etelecom.services import queue_campaign, queue_message
+
+from . import roles
+from .celery_app import app
+from .job import Job
+from .judge import Verdict, judge
+from .processes import Victim, wait_until
+from .processes import run as run_role
+from .proxy import Behaviour
+from .results import Result
+from .site import LEASE
+from .steps import Step
+
+Numbers = Sequence[str]
+
+TYPICAL = 0.15
+"""Seconds for which a process is at work; one that is killed at random dies within them."""
+
+CELERY_TYPICAL = 2.0
+"""The same of a worker of Celery's, which has to find its broker first."""
+
+MOST_MISSES = 10
+"""Processes in a row that may end without coming to a step; after more, none ever comes there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """A way in which a site sends."""
+
+    role: Callable[..., object]
+    turns: Callable[[Numbers], Iterator[tuple[object, ...]]]
+    """Given numbers to write to: the arguments of the role, for one process after the other."""
+    messages: int
+    """How many numbers it is given at once."""
+    weight: int = 5
+    """How many kills it gets to those of another."""
+    is_queued: bool = True
+    """Whether all of them are on record before anything is killed."""
+    occurrences: int = 3
+    """How often one process comes to each step, at least for the most part."""
+    by_wire_alone: bool = False
+    """Whether the process cannot tell by itself how far its requests are."""
+    works_for: float = TYPICAL
+    for_ever: bool = False
+    """Whether a process ends by being killed alone."""
+
+
+def run(job: Job) -> Result:
+    """Kill `job.count` processes."""
+    kills: collections.Counter[Step] = collections.Counter()
+    verdict = Verdict()
+    weight_left, count_left = sum(way.weight for way in WAYS.values()), job.count
+    for name, way in WAYS.items():
+        share = round(count_left * way.weight / weight_left)
+        weight_left -= way.weight
+        count_left -= share
+        killed, its_verdict = kill(job, name, way, share)
+        kills += killed
+        verdict += its_verdict
+    return Result(
+        check="kill -9 of a sending process",
+        database=job.database,
+        did=f"{kills.total():,} kills ({', '.join(WAYS)}): "
+        + ", ".join(f"{kills[step]:,} {step}" for step in Step),
+        wrong=verdict.wrong,
+        examples=verdict.examples,
+    )
+
+
+def kill(job: Job, name: str, way: Way, count: int) -> tuple[collections.Counter[Step], Verdict]:
+    """Kill processes that send in one way, at each step as many as at another."""
+    kills: collections.Counter[Step] = collections.Counter()
+    verdict = Verdict()
+    steps = [list(Step)[position % len(Step)] for position in range(count)]
+    job.chance.shuffle(steps)
+    misses = 0
+    while steps:
+        numbers = job.numbers(way.messages)
+        for arguments in way.turns(numbers):
+            # A later time comes while others are in flight, or never.
+            occurrence = job.chance.randint(1, way.occurrences) if not misses else 1
+            if kill_at(job, way, steps[-1], occurrence, arguments):
+                kills[steps.pop()] += 1
+                misses = 0
+            else:
+                misses += 1
+            if not steps or misses > MOST_MISSES:
+                break
+        verdict += settle(job, numbers, recorded=numbers if way.is_queued else ())
+        if misses > MOST_MISSES:
+            raise RuntimeError(f"{name}: no process came to die {steps[-1]}.")
+        job.say(f"{name}: {count - len(steps)} of {count} killed")
+    return kills, verdict
+
+
+def kill_at(job: Job, way: Way, step: Step, occurrence: int, arguments: tuple) -> bool:
+    """Have a process send and kill it at a step; tell whether it came that far."""
+    at_random = step is Step.AT_RANDOM
+    fate = (None if at_random else step, occurrence, job.proxy.port)
+    victim = Victim(way.role, *arguments, *fate)
+    job.proxy.behaviour = Killing(victim.pid, step, occurrence, by_wire_alone=way.by_wire_alone)
+    victim.go()
+    if at_random:
+        time.sleep(job.chance.random() * way.works_for)
+        victim.kill()
+    elif way.for_ever and not victim.dies_within(3 * way.works_for):
+        victim.kill()
+        victim.wait()
+        return False
+    return victim.wait()
+
+
+class Killing(Behaviour):
+    """Kills a process at a moment on the wire that the process itself does not see."""
+
+    def __init__(self, pid: int, step: Step, occurrence: int, *, by_wire_alone: bool) -> None:
+        self._pid = pid
+        self._step = step
+        self._left = occurrence
+        self._by_wire_alone = by_wire_alone
+
+    def _comes_to(self, step: Step) -> bool:
+        if step is not self._step:
+            return False
+        self._left -= 1
+        if self._left == 0:
+            os.kill(self._pid, signal.SIGKILL)
+        return self._left == 0
+
+    def connected(self, link) -> None:
+        if self._by_wire_alone:
+            self._comes_to(Step.AFTER_CONNECT)
+
+    def request(self, link, piece) -> None:
+        if self._by_wire_alone:
+            self._comes_to(Step.AFTER_FIRST_BYTE)
+        # What has left the process arrives, whatever becomes of it.
+        link.to_server(piece)
+
+    def answer(self, link, piece) -> None:
+        if self._comes_to(Step.BEFORE_ANSWER):
+            link.close()
+            return
+        link.to_client(piece)
+        self._comes_to(Step.AFTER_ANSWER)
+
+
+def settle(job: Job, numbers: Numbers, *, recorded: Numbers) -> Verdict:
+    """Let the dead be taken for dead, have the rest done by a worker that lives, and judge."""
+    job.proxy.behaviour = Behaviour()
+    time.sleep(LEASE.total_seconds())
+
+    def is_over() -> bool:
+        run_role(roles.work, None, 0, job.proxy.port)
+        return not rows_of(numbers).filter(status__in=["queued", "sending"]).exists()
+
+    wait_until(is_over, what="Ending what the dead had left")
+    rows = rows_of(numbers).values_list("recipient", "status", "provider_message_id")
+    return judge(job.take_receipts(), rows, recorded=recorded)
+
+
+def rows_of(numbers: Numbers):
+    return MessageLog.objects.filter(recipient__gte=numbers[0], recipient__lte=numbers[-1])
+
+
+# The ways
+
+
+def one_each(numbers: Numbers) -> Iterator[tuple[str]]:
+    for number in numbers:
+        yield (number,)
+
+
+def from_queue(template: str):
+    def turns(numbers: Numbers) -> Iterator[tuple[()]]:
+        queue(template, numbers)
+        while waiting(numbers):
+            yield ()
+
+    return turns
+
+
+def from_campaign(template: str):
+    def turns(numbers: Numbers) -> Iterator[tuple[()]]:
+        rows = [{"to": number, "order_code": "DH-1024", "pin": "-"} for number in numbers]
+        queue_campaign(template, rows)
+        while waiting(numbers):
+            yield ()
+
+    return turns
+
+
+def carried_by(broker: str):
+    def turns(numbers: Numbers) -> Iterator[tuple[str]]:
+        app.conf.broker_url = settings.BROKERS[broker]
+        queue("order", numbers)
+        while pks := waiting(numbers):
+            # Also what a dead worker may still have: a message is carried more than once.
+            for start in range(0, len(pks), 10):
+                dispatchers.celery(pks[start : start + 10])
+            yield (broker,)
+
+    return turns
+
+
+def queue(template: str, numbers: Numbers) -> None:
+    with transaction.atomic():
+        for position, number in enumerate(numbers):
+            queue_message(template, number, {"order_code": f"DH-{position}", "pin": "271828"})
+
+
+def waiting(numbers: Numbers) -> list[int]:
+    queued = rows_of(numbers).filter(status="queued").order_by("pk")
+    return list(queued.values_list("pk", flat=True))
+
+
+WAYS = {
+    "one message": Way(roles.send, one_each, 60, is_queued=False, occurrences=1),
+    "one at the commit": Way(roles.send_at_commit, one_each, 60, is_queued=False, occurrences=1),
+    "worker": Way(roles.work, from_queue("order"), 120),
+    "worker with bulk": Way(roles.work, from_queue("order_bulk"), 120, by_wire_alone=True),
+    "campaign": Way(roles.work, from_campaign("offer"), 120),
+    "campaign with bulk": Way(roles.work, from_campaign("offer_bulk"), 120, by_wire_alone=True),
+    **{
+        f"Celery over {broker}": Way(
+            roles.work_for_celery,
+            carried_by(broker),
+            120,
+            weight=1,
+            works_for=CELERY_TYPICAL,
+            for_ever=True,
+        )
+        for broker in settings.BROKERS
+    },
+}

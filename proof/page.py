@@ -1,0 +1,63 @@
+"""The table of the proof, and docs/reference/proof.md, which has it."""
+
+import datetime
+import importlib.metadata
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+from .results import Result
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "proof.md"
+
+PACKAGES = ("Django", "psycopg", "mysqlclient", "pycurl", "celery")
+
+INTRODUCTION = """\
+# The proof
+
+> One message, at most one POST that could have reached the provider, unless a person asks for
+> another. Every POST has a record, committed before its first byte. "Accepted" and "delivered"
+> appear only when the provider said so.
+
+This page is written by the command that tries to break that promise:
+
+```
+tox run -e proof                # some minutes
+tox run -e proof -- --nightly   # some hours
+```
+
+It needs PostgreSQL, MariaDB, Redis and RabbitMQ (`POSTGRES_URL`, `MARIADB_URL`, `REDIS_URL` and
+`RABBITMQ_URL` say where, by default on this machine); `tox run -e proof -- --database SQLite` does
+without the other databases. Each check has real processes send over real sockets to the app's
+[simulator](simulator.md) and to servers and proxies that misbehave. What became of it is judged by
+two witnesses alone: the receipts of the provider, and the rows of the database. Whatever is counted
+under *found* must not happen at all.
+
+"""
+
+
+def table(results: Sequence[Result]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    return [
+        "| check | on | what was done | found | seconds |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {one.check} | {one.database} | {one.did}{f'; {one.seen}' if one.seen else ''} "
+            f"| {one.found if one.holds else f'**{one.found}**'} | {one.seconds:.0f} |"
+            for one in results
+        ),
+    ]
+
+
+def page(results: Sequence[Result], *, seed: int, nightly: bool, minutes: float) -> str:
+    """Return the whole page, in Markdown."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    form = "`tox run -e proof -- --nightly`" if nightly else "`tox run -e proof`"
+    words = [
+        INTRODUCTION,
+        *(f"{line}\n" for line in table(results)),
+        f"\n{form} on {datetime.date.today():%d %B %Y}, {minutes:.0f} minutes on "  # noqa: DTZ011
+        f"{os.cpu_count()} cores; seed {seed}; Python {platform.python_version()}, {versions}.\n",
+    ]
+    return "".join(words)

@@ -1,0 +1,95 @@
+"""Real processes, forked from one that has loaded the site and has done nothing else."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+PATIENCE = 60.0
+"""Seconds after which something that has to happen counts as never happening."""
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["proof.roles"])
+
+
+class Victim:
+    """A process of the site. It is held until `go`, so that its death can be prepared."""
+
+    def __init__(self, role: Callable[..., object], *arguments: object) -> None:
+        self._door, theirs = _context.Pipe()
+        self._process: BaseProcess = _context.Process(
+            target=_begin, args=(theirs, role, arguments), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def go(self) -> None:
+        self._door.send(True)
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL, if it still runs."""
+        self._process.kill()
+
+    def stop(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def carry_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def dies_within(self, seconds: float) -> bool:
+        self._process.join(seconds)
+        return not self._process.is_alive()
+
+    def wait(self, seconds: float = PATIENCE) -> bool:
+        """Wait for its end; tell whether it was killed.
+
+        Raises:
+            RuntimeError: it did not end in time, or by a fault of its own.
+        """
+        self._process.join(seconds)
+        code = self._process.exitcode
+        if code is None:
+            self._process.kill()
+            self._process.join()
+            raise RuntimeError(f"A process did not end in {seconds} seconds.")
+        self._door.close()
+        if code not in (0, -signal.SIGKILL):
+            raise RuntimeError(f"A process ended with {code}.")
+        return code == -signal.SIGKILL
+
+
+def _begin(door: Connection, role: Callable[..., object], arguments: tuple) -> None:
+    door.recv()
+    role(*arguments)
+
+
+def run(role: Callable[..., object], *arguments: object, seconds: float = PATIENCE) -> None:
+    """Run a role to its end, which nobody hinders.
+
+    Raises:
+        RuntimeError: as `Victim.wait`, or it was killed.
+    """
+    one = Victim(role, *arguments)
+    one.go()
+    if one.wait(seconds):
+        raise RuntimeError("A process was killed by somebody else.")
+
+
+def wait_until(is_so: Callable[[], bool], *, what: str, seconds: float = PATIENCE) -> None:
+    """Wait for something.
+
+    Raises:
+        RuntimeError: it did not come in time.
+    """
+    ends_at = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > ends_at:
+            raise RuntimeError(f"{what} took more than {seconds} seconds.")
+        time.sleep(0.01)

@@ -1,0 +1,53 @@
+"""What the processes of the site do, each in a process of its own."""
+
+from . import site as site  # isort: skip  # first: it loads the site
+
+import warnings
+
+from celery.platforms import SecurityWarning
+from django.conf import settings
+from django.db import transaction
+
+from django_etelecom.services import send_message
+from django_etelecom.worker import Worker
+
+from .celery_app import app
+from .steps import Fate, Step
+
+
+def send(number: str, step: Step | None, occurrence: int, port: int) -> None:
+    """Be a view that sends one message."""
+    _meet(step, occurrence, port)
+    send_message("order", number, {"order_code": "DH-1024", "pin": "271828"})
+
+
+def send_at_commit(number: str, step: Step | None, occurrence: int, port: int) -> None:
+    """Be a view that sends one message once its transaction has committed."""
+    _meet(step, occurrence, port)
+    with transaction.atomic():
+        send_message("order", number, {"order_code": "DH-1024", "pin": "271828"})
+
+
+def work(step: Step | None, occurrence: int, port: int, concurrency: int = 4) -> None:
+    """Be `etelecom_worker --once`."""
+    _meet(step, occurrence, port)
+    Worker(concurrency=concurrency).run_once()
+
+
+def work_for_celery(broker: str, step: Step | None, occurrence: int, port: int) -> None:
+    """Be a worker of Celery's, which works until it is killed."""
+    _meet(step, occurrence, port)
+    # That it may be root, who is told not to be.
+    warnings.simplefilter("ignore", SecurityWarning)
+    app.conf.broker_url = settings.BROKERS[broker]
+    app.worker_main(
+        [
+            *("--quiet", "worker", "--pool=solo", "--loglevel=CRITICAL"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        ]
+    )
+
+
+def _meet(step: Step | None, occurrence: int, port: int) -> None:
+    if step is not None:
+        Fate(step, occurrence, port=port)
