@@ -61,7 +61,7 @@ def open_job(database_url: str, *, count: int, seed: int) -> Iterator[Job]:
     with (
         tempfile.TemporaryDirectory() as folder,
         Simulator() as simulator,
-        Proxy(("127.0.0.1", _port(simulator))) as proxy,
+        Proxy(("127.0.0.1", port_of(simulator))) as proxy,
     ):
         os.environ |= {
             "PROOF_DATABASE_URL": database_url,
@@ -92,25 +92,28 @@ def open_job(database_url: str, *, count: int, seed: int) -> Iterator[Job]:
             teardown_databases(databases, verbosity=0)
 
 
-def _port(simulator: Simulator) -> int:
+def port_of(simulator: Simulator) -> int:
     return int(simulator.base_url.rpartition(":")[2])
 
 
+def define_template(code: str, *, account: str, is_secret: bool = True) -> None:
+    """Define a template whose parameter `pin` may be a secret."""
+    from django_etelecom.models import MessageTemplate
+
+    template = MessageTemplate.objects.create(
+        code=code, account=account, text="Order {order_code}: {pin}"
+    )
+    template.parameters.create(name="order_code")
+    template.parameters.create(name="pin", secret=is_secret, position=1)
+
+
 def _define_templates() -> None:
-    from django_etelecom.models import MessageTemplate, RouteRule
+    from django_etelecom.models import RouteRule
 
     RouteRule.objects.create(name="ZNS, then SMS", channels=["1", "3"], is_default=True)
-    for code, account, is_secret in [
-        ("order", "default", True),
-        ("order_bulk", "bulk", True),
-        ("offer", "default", False),
-        ("offer_bulk", "bulk", False),
-    ]:
-        template = MessageTemplate.objects.create(
-            code=code, account=account, text="Order {order_code}: {pin}"
-        )
-        template.parameters.create(name="order_code")
-        template.parameters.create(name="pin", secret=is_secret, position=1)
+    for account, suffix in (("default", ""), ("bulk", "_bulk")):
+        define_template(f"order{suffix}", account=account)
+        define_template(f"offer{suffix}", account=account, is_secret=False)
 
 
 def _version(connection) -> str:

@@ -9,14 +9,21 @@ PIECE = 65_536
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """l_onoff, l_linger: closing sends a RST (socket(7))."""
 
+TLS_HANDSHAKE, TLS_HEAD = b"\x16", 5
+"""How a record of a handshake begins, and how many bytes stand before what it holds."""
+
 
 class Link:
     """One connection through the proxy."""
 
-    def __init__(self, client: socket.socket) -> None:
+    def __init__(self, client: socket.socket, behaviour: "Behaviour") -> None:
         self.client = client
+        self.behaviour = behaviour
+        """What is done to it from now on."""
         self.server: socket.socket | None = None
         """None: the proxy has not connected to the server."""
+        self.hello = 0
+        """How long the client's first word of a TLS handshake was; 0: it spoke no TLS."""
         self.request_bytes = 0
         """Passed on to the server."""
         self.answer_bytes = 0
@@ -125,37 +132,50 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _address = listener.accept()
-                link = Link(client)
+                link = Link(client, self.behaviour)
                 self.links = [one for one in self.links if not one.ended.is_set()] + [link]
-                threading.Thread(
-                    target=self._serve, args=[link, self.behaviour], daemon=True
-                ).start()
+                threading.Thread(target=self._serve, args=[link], daemon=True).start()
 
-    def _serve(self, link: Link, behaviour: Behaviour) -> None:
+    def _serve(self, link: Link) -> None:
         # Either side may go away at any moment: that is what this is for.
         with contextlib.suppress(OSError):
             link.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            behaviour.connected(link)
+            link.behaviour.connected(link)
             if not link.ended.is_set():
                 link.server = socket.create_connection(self.server)
                 link.server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                back = threading.Thread(target=self._pump_back, args=[link, behaviour], daemon=True)
+                back = threading.Thread(target=self._pump_back, args=[link], daemon=True)
                 back.start()
-                self._pump(link, link.client, behaviour.request, behaviour.request_ended)
+                self._pump(
+                    link,
+                    link.client,
+                    lambda piece: self._request(link, piece),
+                    lambda: link.behaviour.request_ended(link),
+                )
                 back.join()
         link.close()
         for side in filter(None, (link.client, link.server)):
             side.close()
 
-    def _pump_back(self, link: Link, behaviour: Behaviour) -> None:
-        self._pump(link, link.server, behaviour.answer, behaviour.answer_ended)
+    def _request(self, link: Link, piece: bytes) -> None:
+        if link.request_bytes == 0 and piece[:1] == TLS_HANDSHAKE:
+            link.hello = TLS_HEAD + int.from_bytes(piece[3:TLS_HEAD])
+        link.behaviour.request(link, piece)
 
-    def _pump(self, link, source, passes, ends) -> None:
+    def _pump_back(self, link: Link) -> None:
+        self._pump(
+            link,
+            link.server,
+            lambda piece: link.behaviour.answer(link, piece),
+            lambda: link.behaviour.answer_ended(link),
+        )
+
+    def _pump(self, link: Link, source: socket.socket, passes, ends) -> None:
         with contextlib.suppress(OSError):
             while not link.ended.is_set() and (piece := source.recv(PIECE)):
-                passes(link, piece)
+                passes(piece)
             if not link.ended.is_set():
-                ends(link)
+                ends()
             return
         # One side is gone without a word: so is the other.
         link.reset()

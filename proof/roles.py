@@ -2,12 +2,17 @@
 
 from . import site as site  # isort: skip  # first: it loads the site
 
+import contextlib
+import logging
 import warnings
 
 from celery.platforms import SecurityWarning
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
+from django_etelecom.exceptions import SendBlocked
+from django_etelecom.models import MessageLog
+from django_etelecom.sender import send_now
 from django_etelecom.services import send_message
 from django_etelecom.worker import Worker
 
@@ -32,6 +37,23 @@ def work(step: Step | None, occurrence: int, port: int, concurrency: int = 4) ->
     """Be `etelecom_worker --once`."""
     _meet(step, occurrence, port)
     Worker(concurrency=concurrency).run_once()
+
+
+def send_queued(number: str, step: Step | None, occurrence: int, port: int) -> None:
+    """Be the process that an engine gives a message's key to."""
+    _meet(step, occurrence, port)
+    send_now([MessageLog.objects.get(recipient=number).pk])
+
+
+def send_by(role, number: str, port: int, log: str) -> None:
+    """Play a role that reaches the database by a port of its own, as long as it can be reached."""
+    connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": port}
+    handler = logging.FileHandler(log, delay=True)
+    handler.setLevel(logging.CRITICAL)
+    logging.getLogger("django_etelecom").handlers = [handler]
+    # Whoever called is told so, and nothing more is asked here.
+    with contextlib.suppress(DatabaseError, InterfaceError, SendBlocked):
+        role(number, None, 0, 0)
 
 
 def work_for_celery(broker: str, step: Step | None, occurrence: int, port: int) -> None:
