@@ -43,6 +43,10 @@ class Victim:
     def carry_on(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
+    @property
+    def runs(self) -> bool:
+        return self._process.is_alive()
+
     def dies_within(self, seconds: float) -> bool:
         self._process.join(seconds)
         return not self._process.is_alive()

@@ -24,10 +24,12 @@ class Link:
         """None: the proxy has not connected to the server."""
         self.hello = 0
         """How long the client's first word of a TLS handshake was; 0: it spoke no TLS."""
+        self.came = 0
+        """Bytes that came from the client."""
         self.request_bytes = 0
-        """Passed on to the server."""
+        """Bytes passed on to the server."""
         self.answer_bytes = 0
-        """Passed on to the client."""
+        """Bytes passed on to the client."""
         self.ended = threading.Event()
 
     def to_server(self, piece: bytes) -> None:
@@ -158,8 +160,9 @@ class Proxy:
             side.close()
 
     def _request(self, link: Link, piece: bytes) -> None:
-        if link.request_bytes == 0 and piece[:1] == TLS_HANDSHAKE:
+        if link.came == 0 and piece[:1] == TLS_HANDSHAKE:
             link.hello = TLS_HEAD + int.from_bytes(piece[3:TLS_HEAD])
+        link.came += len(piece)
         link.behaviour.request(link, piece)
 
     def _pump_back(self, link: Link) -> None:

@@ -3,12 +3,15 @@
 from . import site as site  # isort: skip  # first: it loads the site
 
 import contextlib
+import datetime
 import logging
+import time
 import warnings
 
 from celery.platforms import SecurityWarning
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.utils import timezone
 
 from django_etelecom.exceptions import SendBlocked
 from django_etelecom.models import MessageLog
@@ -37,6 +40,20 @@ def work(step: Step | None, occurrence: int, port: int, concurrency: int = 4) ->
     """Be `etelecom_worker --once`."""
     _meet(step, occurrence, port)
     Worker(concurrency=concurrency).run_once()
+
+
+def work_by_clock(wrong_by: int) -> None:
+    """Be `etelecom_worker --once` on a machine whose clock is wrong by so many seconds."""
+
+    class Wrong(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) + datetime.timedelta(seconds=wrong_by)
+
+    right = time.time
+    timezone.datetime = Wrong
+    time.time = lambda: right() + wrong_by
+    Worker(concurrency=4).run_once()
 
 
 def send_queued(number: str, step: Step | None, occurrence: int, port: int) -> None:
