@@ -26,5 +26,6 @@ CHECKS = [
     Check("kills", 1_000, 10_000),
     Check("faults", 500, 5_000),
     Check("workers", 10_000, 100_000),
+    Check("outages", 3, 3),
     Check("cuts", 200, 2_000, (POSTGRESQL, MARIADB)),
 ]

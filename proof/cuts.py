@@ -99,9 +99,7 @@ class Case:
 
 def run(job: Job) -> Result:
     """Cut the connection of `job.count` processes."""
-    server = (connection.settings_dict["HOST"], int(connection.settings_dict["PORT"] or 0))
-    if not server[1]:
-        server = (server[0], {"postgresql": 5432, "mysql": 3306}[connection.vendor])
+    server = server_of(connection)
     with tempfile.TemporaryDirectory() as folder:
 
         def send(case: Case, behaviour: Cut) -> None:
@@ -165,6 +163,14 @@ def run(job: Job) -> Result:
         wrong={"answered, and neither on record nor in the log": len(untold), **verdict.wrong},
         examples=[*untold[:10], *verdict.examples],
     )
+
+
+def server_of(connection) -> tuple[str, int]:
+    """Return host and port of a database."""
+    port = (
+        connection.settings_dict["PORT"] or {"postgresql": 5432, "mysql": 3306}[connection.vendor]
+    )
+    return connection.settings_dict["HOST"], int(port)
 
 
 def drawn(job: Job, number: str, position: int) -> Case:

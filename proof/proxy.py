@@ -26,18 +26,12 @@ class Link:
         """How long the client's first word of a TLS handshake was; 0: it spoke no TLS."""
         self.came = 0
         """Bytes that came from the client."""
-        self.request_bytes = 0
-        """Bytes passed on to the server."""
-        self.answer_bytes = 0
-        """Bytes passed on to the client."""
         self.ended = threading.Event()
 
     def to_server(self, piece: bytes) -> None:
-        self.request_bytes += len(piece)
         self.server.sendall(piece)
 
     def to_client(self, piece: bytes) -> None:
-        self.answer_bytes += len(piece)
         self.client.sendall(piece)
 
     def close(self) -> None:

@@ -64,7 +64,11 @@ def send_queued(number: str, step: Step | None, occurrence: int, port: int) -> N
 
 def send_by(role, number: str, port: int, log: str) -> None:
     """Play a role that reaches the database by a port of its own, as long as it can be reached."""
-    connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": port}
+    if connection.vendor == "sqlite":
+        # Of a lock that is never let go.
+        connection.settings_dict["OPTIONS"]["timeout"] = 0.2
+    else:
+        connection.settings_dict |= {"HOST": "127.0.0.1", "PORT": port}
     handler = logging.FileHandler(log, delay=True)
     handler.setLevel(logging.CRITICAL)
     logging.getLogger("django_etelecom").handlers = [handler]
