@@ -72,8 +72,12 @@ BATCH = 500
 CONCURRENT_POLLS = 8
 """Questions in flight at once; each may take its account's TIMEOUT."""
 
-LARGEST_NUMBER = 2**31 - 1
-"""That every database takes as a number of paid messages."""
+MOST_PAID = 100
+"""Messages that one of ours may be said to have cost, which is more than any phone takes at once.
+
+Larger figures stay in the event's payload alone: they would spend an account's cap by one report,
+and the sum of three of them is more than a column takes, where the worker's upkeep would end.
+"""
 
 
 # --- Asking ---------------------------------------------------------------------------------------
@@ -188,7 +192,7 @@ def _told(report: Report) -> dict[str, Any]:
         "channel": clean_text(report.channel, 50),
         "error_code": clean_text(report.error_code, 50),
         "network": clean_text(report.network, 20),
-        "paid_messages": paid if paid is not None and 0 <= paid <= LARGEST_NUMBER else None,
+        "paid_messages": paid if paid is not None and 0 <= paid <= MOST_PAID else None,
     }
 
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Concat
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
-from django_etelecom import events, lifecycle, reports, signals
+from django_etelecom import events, lifecycle, reports, signals, summary
 from django_etelecom.accounts import backend_for
 from django_etelecom.client.codes import Failure, Refusal, ReportedStatus
 from django_etelecom.client.protocol import Outcome, SendResult
@@ -591,14 +591,25 @@ def test_report__word_that_nobody_knows_is_an_event(sent, believing):
     assert (event.status, event.provider_status) == ("", "MAYBE")
 
 
-@pytest.mark.parametrize("paid", [-1, 2**40])
-def test_report__number_that_cannot_be_stored_is_left_out(sent, believing, paid):
+@pytest.mark.parametrize("paid", [-1, 2**40, reports.MOST_PAID + 1])
+def test_report__number_that_no_message_costs_is_left_out(sent, believing, paid):
     message = sent()
 
     assert told(message, "success", paid_messages=paid)
 
     message.refresh_from_db()
     assert message.paid_messages is None
+
+
+def test_report__costs_of_some_thousand_millions_stop_no_worker(sent, believing, monkeypatch):
+    monkeypatch.setattr(summary, "MELT_AT", 4)
+
+    for message in (sent(), sent(), sent()):
+        # As many digits as a count may have: the sum of three is more than a column takes.
+        assert told(message, "success", paid_messages=999_999_999)
+    summary.upkeep()
+
+    assert MessageLog.objects.filter(status="delivered", paid_messages=None).count() == 3
 
 
 def test_report__same_id_on_two_messages_moves_neither(sent, believing):
