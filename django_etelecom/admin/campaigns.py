@@ -34,6 +34,7 @@ from . import uploads
 from .accounts import paused_accounts
 from .faulty_rows import faults_context, faulty_rows_response
 from .forms import unusable_settings
+from .log import recorded
 from .lookups import AskableLists
 from .moves import MOVES, RETRIED, make_move, may_send, retry
 from .progress import NOTES, UNDER_WAY, is_over, told
@@ -259,10 +260,14 @@ class CampaignAdmin(AskableLists):
 
     def faulty_rows_view(self, request: HttpRequest, campaign: Campaign) -> HttpResponseBase:
         try:
-            return faulty_rows_response(campaign)
+            response = faulty_rows_response(campaign)
         except ImproperlyConfigured as error:
             messages.error(request, unusable_settings(error))
             return self.to_page_of(campaign)
+        # Whole for whoever mends them, who need not be the one that uploaded them.
+        exported = gettext_lazy("Exported the faulty rows, numbers whole.")
+        self.log_change(request, campaign, recorded(exported))
+        return response
 
     # --- Its buttons ------------------------------------------------------------------------------
 

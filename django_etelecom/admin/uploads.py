@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 
 from .. import phone
@@ -159,6 +159,10 @@ def check_page(
     if form is None and needs_number(campaign):
         form = ConfirmForm(campaign)
     whole = sees_numbers(request)
+    if whole and check.first:
+        seen = len(check.first)
+        saw = ngettext_lazy("Saw %(count)d number.", "Saw %(count)d numbers.", seen)
+        model_admin.log_change(request, campaign, recorded(saw, count=seen))
     return model_admin.page(
         request,
         campaign,

@@ -627,6 +627,14 @@ def test_download__runs_no_formula(faulty, sender):
     assert lines[0]["order_code"] == "'=1+1"
 
 
+def test_download__is_on_record(faulty, sender):
+    download(sender, faulty)
+
+    entry = LogEntry.objects.get()
+    assert entry.change_message == "Exported the faulty rows, numbers whole."
+    assert (entry.user.username, entry.object_id) == ("lan", str(faulty.pk))
+
+
 def test_download__has_columns_that_the_template_lacks(faulty, sender):
     _response, lines = download(sender, faulty)
 

@@ -444,7 +444,9 @@ def test_check__of_a_route_that_costs_one_sum(upload, default_route, sender):
 
 def test_check__numbers_are_for_who_may_see_them(checking, sender, admin_client):
     assert "84912•••678" in page(sender.get(url("change", checking)))
+    assert recorded() == ["Uploaded."]
     assert "0912 345 678" in page(admin_client.get(url("change", checking)))
+    assert recorded() == ["Uploaded.", "Saw 3 numbers."]
 
 
 def test_check__template_without_text(upload, order_template, sender):
