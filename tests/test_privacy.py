@@ -286,6 +286,8 @@ def test_erase__late_repeat_of_the_caller_sends_nothing(send, askable):
 
 def test_erase__hash_of_the_content_goes_where_there_is_no_key(send):
     message = send()
+    # As a script may have written it.
+    MessageLog.objects.update(content_digest="c" * 64)
 
     erase_number(PHONE)
 

@@ -259,6 +259,16 @@ def test_send__secret_is_nowhere_in_the_database(live, otp_template):
 
 
 @committing
+def test_send__hash_of_the_content_is_kept_beside_a_key_alone(scripted, otp_template):
+    without = send_message("login_otp", PHONE, {"otp": "937415"})
+    other = "0912345679"
+    with_key = send_message("login_otp", other, {"otp": "937415"}, idempotency_key="login-1")
+
+    assert without.content_digest == ""
+    assert len(with_key.content_digest) == 64
+
+
+@committing
 def test_send__secret_that_looks_like_a_status_does_not_eat_it(scripted, otp_template):
     message = send_message("login_otp", PHONE, {"otp": "1"})
 
