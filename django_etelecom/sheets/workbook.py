@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from openpyxl.cell.read_only import EMPTY_CELL, ReadOnlyCell
 from openpyxl.reader.excel import ExcelReader
+from openpyxl.workbook.defined_name import DefinedNameList
 
 from .package import ROW, TEXT, Package, damaged
 from .records import MAX_CELL, MAX_COLUMNS, CellFault, Record, UnreadableSheet
@@ -156,6 +157,11 @@ class _Workbook(ExcelReader):
         self.archive.item = TEXT
         super().read_strings()
         self.archive.item = ROW
+
+    def read_workbook(self) -> None:
+        super().read_workbook()
+        # Where it would be printed. openpyxl takes more than the square of such a text's length.
+        self.parser.defined_names = DefinedNameList()  # type: ignore[attr-defined]  # not in stubs
 
     def read_chartsheet(self, sheet: object, rel: object) -> None:
         """Pass over a sheet that is a chart."""

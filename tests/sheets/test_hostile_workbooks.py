@@ -139,6 +139,18 @@ def test_xml__format_as_long_as_programs_write_it():
     assert number == f"{912345678:0300}"
 
 
+@pytest.mark.parametrize("name", ["Print_Titles", "Print_Area"])
+def test_xml__what_would_be_printed_is_not_looked_at(name):
+    # At ten times the length openpyxl takes longer than anybody waits.
+    names = (
+        f'<definedNames><definedName name="_xlnm.{name}" localSheetId="0">'
+        f"{'$A$1:$A$1,' * 2000}</definedName></definedNames>"
+    )
+    workbook = WORKBOOK.replace("</sheets>", f"</sheets>{names}")
+
+    assert values_of(package_of(workbook=workbook), NAME) == [("0912345678",)]
+
+
 BILLION_LAUGHS = (
     '<!DOCTYPE lolz [<!ENTITY a "lol">'
     + "".join(
