@@ -103,7 +103,7 @@ def main() -> None:
 
     print("", *table(results), "", f"Seed {seed}; {minutes:.1f} minutes.", sep="\n")
     if checks == CHECKS and set(chosen) == set(DATABASES):
-        PAGE.write_text(page(results, seed=seed, nightly=options.nightly, minutes=minutes))
+        PAGE.write_text(page(checks, results, seed=seed, nightly=options.nightly, minutes=minutes))
         print(f"Written to {PAGE}.")
     else:
         print("A part of the proof: docs/reference/proof.md is left as it is.")

@@ -27,5 +27,6 @@ CHECKS = [
     Check("faults", 500, 5_000),
     Check("workers", 10_000, 100_000),
     Check("outages", 3, 3),
+    Check("mutations", 1, 1, (SQLITE,)),
     Check("cuts", 200, 2_000, (POSTGRESQL, MARIADB)),
 ]

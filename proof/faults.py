@@ -309,7 +309,7 @@ def cases(job: Job) -> Iterator[Case]:
                                 )
                             )
         chance.shuffle(one_round)
-        yield from one_round
+        yield from (case for case in one_round if all(part in case.told for part in job.parts))
 
 
 # --- The site -------------------------------------------------------------------------------------

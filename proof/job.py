@@ -35,6 +35,8 @@ class Job:
     """Stands between the site and the simulator."""
     database: str
     """As it calls itself, version included."""
+    parts: tuple[str, ...] = ()
+    """What a check is to do of all that it can; (): everything."""
     first: int = 0
 
     def numbers(self, count: int) -> list[str]:
@@ -56,7 +58,9 @@ class Job:
 
 
 @contextlib.contextmanager
-def open_job(database_url: str, *, count: int, seed: int) -> Iterator[Job]:
+def open_job(
+    database_url: str, *, count: int, seed: int, parts: tuple[str, ...] = ()
+) -> Iterator[Job]:
     """Make a database for a job, with templates in it, and the provider; unmake them at the end."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -87,6 +91,7 @@ def open_job(database_url: str, *, count: int, seed: int) -> Iterator[Job]:
                 simulator=simulator,
                 proxy=proxy,
                 database=_version(connection),
+                parts=parts,
             )
         finally:
             teardown_databases(databases, verbosity=0)
@@ -135,9 +140,12 @@ def main() -> None:
     parser.add_argument("database_url")
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--part", action="append", default=[], help="of the check; repeatable")
     options = parser.parse_args()
     began = time.monotonic()
-    with open_job(options.database_url, count=options.count, seed=options.seed) as job:
+    with open_job(
+        options.database_url, count=options.count, seed=options.seed, parts=tuple(options.part)
+    ) as job:
         # Not before the job's settings can be read.
         check = importlib.import_module(f"proof.{options.check}")
         result: Result = check.run(job)

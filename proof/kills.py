@@ -63,8 +63,9 @@ def run(job: Job) -> Result:
     """Kill `job.count` processes."""
     kills: collections.Counter[Step] = collections.Counter()
     verdict = Verdict()
-    weight_left, count_left = sum(way.weight for way in WAYS.values()), job.count
-    for name, way in WAYS.items():
+    ways = {name: way for name, way in WAYS.items() if not job.parts or name in job.parts}
+    weight_left, count_left = sum(way.weight for way in ways.values()), job.count
+    for name, way in ways.items():
         share = round(count_left * way.weight / weight_left)
         weight_left -= way.weight
         count_left -= share
@@ -74,7 +75,7 @@ def run(job: Job) -> Result:
     return Result(
         check="kill -9 of a sending process",
         database=job.database,
-        did=f"{kills.total():,} kills ({', '.join(WAYS)}): "
+        did=f"{kills.total():,} kills ({', '.join(ways)}): "
         + ", ".join(f"{kills[step]:,} {step}" for step in Step),
         wrong=verdict.wrong,
         examples=verdict.examples,

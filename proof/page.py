@@ -1,5 +1,6 @@
 """The table of the proof, and docs/reference/proof.md, which has it."""
 
+import ast
 import datetime
 import importlib.metadata
 import os
@@ -7,9 +8,11 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+from .checks import Check
 from .results import Result
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "proof.md"
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "docs" / "reference" / "proof.md"
 
 PACKAGES = ("Django", "psycopg", "mysqlclient", "pycurl", "celery")
 
@@ -50,14 +53,24 @@ def table(results: Sequence[Result]) -> list[str]:
     ]
 
 
-def page(results: Sequence[Result], *, seed: int, nightly: bool, minutes: float) -> str:
+def explained(check: Check) -> str:
+    """Return what a check does: what its module says of itself."""
+    module = ast.parse((HERE / f"{check.module}.py").read_text())
+    return (ast.get_docstring(module) or "").replace("\n", " ")
+
+
+def page(
+    checks: Sequence[Check], results: Sequence[Result], *, seed: int, nightly: bool, minutes: float
+) -> str:
     """Return the whole page, in Markdown."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     form = "`tox run -e proof -- --nightly`" if nightly else "`tox run -e proof`"
     words = [
         INTRODUCTION,
         *(f"{line}\n" for line in table(results)),
-        f"\n{form} on {datetime.date.today():%d %B %Y}, {minutes:.0f} minutes on "  # noqa: DTZ011
+        "\n## What each check does\n\n",
+        *(f"`{check.module}`\n: {explained(check)}\n\n" for check in checks),
+        f"{form} on {datetime.date.today():%d %B %Y}, {minutes:.0f} minutes on "  # noqa: DTZ011
         f"{os.cpu_count()} cores; seed {seed}; Python {platform.python_version()}, {versions}.\n",
     ]
     return "".join(words)

@@ -162,6 +162,24 @@ def test_webhook__wrong_token_is_not_found(message, token):
     assert not MessageEvent.objects.filter(source="webhook").exists()
 
 
+class Guarded(str):
+    """A secret whose comparison by `==` would tell by its time how much of it was right."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        raise AssertionError("compared by ==")
+
+
+def test_tokens__are_compared_in_constant_time(message, site):
+    # Of the longer ones none is left out once another has matched, either.
+    site(WEBHOOK_TOKENS=[Guarded(TOKEN), Guarded(NEXT_TOKEN)])
+
+    assert post().status_code == 200
+    assert post(token="third-canary-token").status_code == 404
+
+
 def test_webhook__site_without_tokens_has_no_webhook(askable, settings):
     assert post().status_code == 404
 
