@@ -21,11 +21,18 @@ class Verdict:
     unrecorded: dict[str, str] = dataclasses.field(default_factory=dict)
     false: dict[str, str] = dataclasses.field(default_factory=dict)
     unfinished: dict[str, str] = dataclasses.field(default_factory=dict)
+    ends: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    """How the messages ended, which is as it should be."""
 
     def __iadd__(self, other: "Verdict") -> "Verdict":
-        for name, cases in vars(other).items():
-            getattr(self, name).update(cases)
+        for ours, theirs in zip(self._kinds, other._kinds, strict=True):
+            ours.update(theirs)
+        self.ends += other.ends
         return self
+
+    @property
+    def _kinds(self) -> tuple[dict[str, str], ...]:
+        return self.twice, self.unrecorded, self.false, self.unfinished
 
     @property
     def wrong(self) -> dict[str, int]:
@@ -37,12 +44,15 @@ class Verdict:
         }
 
     @property
+    def seen(self) -> str:
+        """How many messages ended in which way, as a sentence tells it."""
+        return ", ".join(f"{number:,} {end}" for end, number in self.ends.most_common())
+
+    @property
     def examples(self) -> list[str]:
         """Some of the cases, of each kind."""
         return [
-            f"{number}: {told}"
-            for cases in vars(self).values()
-            for number, told in list(cases.items())[:5]
+            f"{number}: {told}" for cases in self._kinds for number, told in list(cases.items())[:5]
         ]
 
 
@@ -75,6 +85,8 @@ def judge(
         if number not in by_number:
             verdict.unrecorded[number] = "recorded once, and has no row"
     for number, status, provider_id in told:
+        has_arrived = " and received" if status == "unknown" and times[number] else ""
+        verdict.ends[status + has_arrived] += 1
         if status in CLAIMS and (number, provider_id) not in issued:
             verdict.false[number] = f"{status} with the id {provider_id!r}, which it never got"
         if status == "rejected" and not times[number]:

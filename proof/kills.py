@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 import os
 import signal
 import time
@@ -63,13 +64,16 @@ def run(job: Job) -> Result:
     """Kill `job.count` processes."""
     kills: collections.Counter[Step] = collections.Counter()
     verdict = Verdict()
+    in_turn = itertools.cycle(Step)
     ways = {name: way for name, way in WAYS.items() if not job.parts or name in job.parts}
     weight_left, count_left = sum(way.weight for way in ways.values()), job.count
     for name, way in ways.items():
         share = round(count_left * way.weight / weight_left)
         weight_left -= way.weight
         count_left -= share
-        killed, its_verdict = kill(job, name, way, share)
+        steps = list(itertools.islice(in_turn, share))
+        job.chance.shuffle(steps)
+        killed, its_verdict = kill(job, name, way, steps)
         kills += killed
         verdict += its_verdict
     return Result(
@@ -77,17 +81,19 @@ def run(job: Job) -> Result:
         database=job.database,
         did=f"{kills.total():,} kills ({', '.join(ways)}): "
         + ", ".join(f"{kills[step]:,} {step}" for step in Step),
+        seen=f"of all messages {verdict.seen}",
         wrong=verdict.wrong,
         examples=verdict.examples,
     )
 
 
-def kill(job: Job, name: str, way: Way, count: int) -> tuple[collections.Counter[Step], Verdict]:
-    """Kill processes that send in one way, at each step as many as at another."""
+def kill(
+    job: Job, name: str, way: Way, steps: list[Step]
+) -> tuple[collections.Counter[Step], Verdict]:
+    """Kill a process that sends in one way at each of the steps, from the last to the first."""
     kills: collections.Counter[Step] = collections.Counter()
     verdict = Verdict()
-    steps = [list(Step)[position % len(Step)] for position in range(count)]
-    job.chance.shuffle(steps)
+    count = len(steps)
     misses = 0
     while steps:
         numbers = job.numbers(way.messages)
