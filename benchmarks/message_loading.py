@@ -114,11 +114,11 @@ ORDER BY number
 CAMPAIGNS = """
 INSERT INTO etelecom_campaign (id, public_id, name, template_id, template_code, account, channels,
     requested_route, status, broke_off, has_secrets, read_rows, queued_rows, faulty_rows,
-    repeated_rows, sms_parts, sheet_columns, columns, sent_by_id, created_at, started_at, ran_for,
-    finished_at)
+    repeated_rows, sms_parts, sheet_columns, columns, content_digest, starts_itself, sent_by_id,
+    created_at, started_at, ran_for, finished_at)
 SELECT block + 1, gen_random_uuid(), 'Campaign ' || block + 1, 1 + block % {templates},
     'template_' || 1 + block % {templates}, 'default', '["1", "3"]'::jsonb, '', 'finished', false,
-    false, {campaign}, {campaign}, 0, 0, {campaign}, '[]'::jsonb, '{{}}'::jsonb, {user},
+    false, {campaign}, {campaign}, 0, 0, {campaign}, '[]'::jsonb, '{{}}'::jsonb, '', true, {user},
     created_at, created_at, interval '0', created_at + interval '6 hours'
 FROM generate_series(0, ({count} - 1) / {campaign}) AS block,
     LATERAL (SELECT now() - interval '{days} days' * (1 - block * {campaign}::float / {count})
