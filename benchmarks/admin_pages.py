@@ -1,24 +1,22 @@
 """What the admin's pages take on few and on many messages, beside a plain `ModelAdmin`.
 
-Two databases are made where DATABASE_URL points, PostgreSQL alone, and filled by
-`message_loading.py`. Each page is asked for through Django's test client, the whole way from the
-address to the rendered page, by a superuser and by a person who may only look; few and many
-messages by turns, other messages and numbers each round. What is over its bound is marked with `!`.
+Two databases of PostgreSQL are filled by `message_loading.py`, with two events for each message.
+Each page is asked for through Django's test client, the whole way from the address to the rendered
+page, by a superuser and by a person who may only look; few and many messages by turns, other
+messages and numbers each round. What is told in times compares the medians.
 
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/admin_pages.py
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python -m benchmarks.admin_pages
     ... --counts 100000 500000 --keep    # leaves the databases, and takes them up the next time
 """
 
-import argparse
-import platform
 import random
 import statistics
-import sys
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
+from benchmarks import databases, measured, message_loading
+from benchmarks.measured import Figure
 
 FEW, MANY = "default", "many"
 
@@ -27,6 +25,8 @@ PAGE, LOOK_UP = 60, 15
 TIMES = 1.3
 """Of what a page takes on few messages, on many."""
 QUERIES = 15
+
+PEOPLE = ("superuser", "may look")
 
 
 class Chosen:
@@ -46,7 +46,7 @@ class Chosen:
 
 @dataclass
 class Asked:
-    """A page, and what it took; the milliseconds by database."""
+    """A page, and what it took."""
 
     name: str
     address: str
@@ -54,8 +54,10 @@ class Asked:
     bound: int = PAGE
     plain: str = ""
     """The address that says the same to the plain admin."""
-    took: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    queries: int = 0
+    took: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Milliseconds, by database and person."""
+    queries: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """The most on any database, by person."""
 
 
 LIST = "/admin/etelecom/messagelog/"
@@ -91,12 +93,8 @@ PAGES = [
 
 def set_up():
     import django
-    import environ
     from django.conf import settings
 
-    database = environ.Env().db("DATABASE_URL")
-    if "postgresql" not in database["ENGINE"]:
-        raise SystemExit("DATABASE_URL has to name a PostgreSQL server.")
     context_processors = [
         "django.template.context_processors.request",
         "django.contrib.auth.context_processors.auth",
@@ -108,7 +106,7 @@ def set_up():
         USE_TZ=True,
         TIME_ZONE="Asia/Ho_Chi_Minh",
         STATIC_URL="static/",
-        ROOT_URLCONF="admin_pages_urls",
+        ROOT_URLCONF="benchmarks.admin_pages_urls",
         INSTALLED_APPS=[
             "django.contrib.admin",
             "django.contrib.auth",
@@ -132,17 +130,17 @@ def set_up():
                 "OPTIONS": {"context_processors": context_processors},
             }
         ],
-        DATABASES={FEW: database, MANY: dict(database)},
+        DATABASES={FEW: databases.settings(), MANY: databases.settings()},
         DATABASE_ROUTERS=[Chosen()],
         ETELECOM={"ACCOUNTS": {"default": {"USERNAME": "u", "PASSWORD": "p"}}},
         LOGGING_CONFIG=None,
     )
     django.setup()
+    databases.require_postgresql()
 
 
 def filled(alias, count):
     """Fill a database, where an earlier run has not left it filled; return its people's clients."""
-    import message_loading
     from django.contrib.auth.models import Permission, User
     from django.test import Client
 
@@ -178,7 +176,6 @@ def filled(alias, count):
 
 def draw(draws, count):
     """Return what the addresses of a round name: other rows each time, the same for all pages."""
-    import message_loading
     from django.utils import timezone
 
     from django_etelecom import phone
@@ -225,67 +222,42 @@ def measure(counts, clients, rounds, plain_rounds):
             Chosen.alias = alias
             words[alias] = draw(draws[alias], count)
         for page in PAGES:
-            for person in ("superuser", "may look"):
+            for person in PEOPLE:
                 for alias in sorted(counts, reverse=turn % 2 == 0):
                     address = page.address.format_map(words[alias])
                     client = clients[alias][person]
                     if turn >= 0:
                         taken = asked_for(client, alias, address)
-                        page.took.setdefault((alias, person), []).append(taken)
+                        page.took[alias, person].append(taken)
                         continue
                     # The first time warms up, and counts.
                     with CaptureQueriesContext(connections[alias]) as queries:
                         asked_for(client, alias, address)
-                    page.queries = max(page.queries, len(queries))
+                    page.queries[person] = max(page.queries[person], len(queries))
             if page.plain and 0 <= turn < plain_rounds:
                 address = page.plain.format_map(words[MANY])
                 taken = asked_for(clients[MANY]["superuser"], MANY, address)
-                page.took.setdefault((MANY, "plain"), []).append(taken)
+                page.took[MANY, PLAIN].append(taken)
 
 
-def told(took):
-    if not took:
-        return "-"
-    return f"{statistics.median(took):.1f} ({min(took):.1f}-{max(took):.1f})"
-
-
-def report(counts):
-    head = f"{'ms at the median (min-max)':26}{'seen by':>11}"
-    head += "".join(f"{count:>23,}" for count in counts.values())
-    print(f"{head}{'times':>8}{'queries':>9}{'plain, ' + format(counts[MANY], ','):>27}")
-    misses = 0
+def figures(counts):
+    """Yield what the pages took."""
+    few, many = (f"{count:,} messages" for count in counts.values())
     for page in PAGES:
-        for person in ("superuser", "may look"):
-            few, many = (statistics.median(page.took[alias, person]) for alias in counts)
-            faults = [
-                many > page.bound,
-                many > TIMES * few,
-                page.queries > QUERIES,
-            ]
-            misses += any(faults)
-            line = f"{page.name:26}{person:>11}"
-            line += "".join(f"{told(page.took[alias, person]):>23}" for alias in counts)
-            line += f"{many / few:>7.2f}{page.queries:>9}"
-            plain = told(page.took.get((MANY, "plain"))) if person == "superuser" else ""
-            marks = "".join(
-                f" !{what}"
-                for what, is_over in zip(
-                    (f"> {page.bound} ms", f"> {TIMES} times", "queries"), faults, strict=True
-                )
-                if is_over
-            )
-            print(f"{line}{plain:>28}{marks}")
-    print(
-        f"Bounds: {PAGE} ms a page, {LOOK_UP} ms a look-up, {TIMES} times, {QUERIES} queries; ",
-        end="",
-    )
-    print(f"{misses} of {2 * len(PAGES)} lines over one" if misses else "all are kept")
+        for person in PEOPLE:
+            name = f"{page.name}, {person}"
+            of_few, of_many = (page.took[alias, person] for alias in counts)
+            times = statistics.median(of_many) / statistics.median(of_few)
+            yield Figure.of(name, few, of_few, unit="ms")
+            yield Figure.of(name, many, of_many, unit="ms", at_most=page.bound)
+            yield Figure.of(name, f"times {few}", [times], unit="x", at_most=TIMES)
+            yield Figure.of(name, "queries", [page.queries[person]], at_most=QUERIES)
+        if plain := page.took.get((MANY, PLAIN)):
+            yield Figure.of(f"{page.name}, plain", many, plain, unit="ms")
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = measured.parser(__doc__)
     parser.add_argument(
         "--counts", type=int, nargs=2, default=[100_000, 5_000_000], metavar=("FEW", "MANY")
     )
@@ -297,28 +269,22 @@ def main():
     options = parser.parse_args()
     set_up()
 
-    import django
-    from django.db import connection, connections
-    from django.test.utils import setup_databases, teardown_databases
+    from django.db import connections
 
     counts = dict(zip((FEW, MANY), options.counts, strict=True))
     for alias, count in counts.items():
-        connections[alias].settings_dict["TEST"]["NAME"] = f"etelecom_pages_{count}"
-    databases = setup_databases(
-        verbosity=0, interactive=False, keepdb=options.keep, serialized_aliases=set()
-    )
-    try:
+        of_alias = connections[alias].settings_dict
+        of_alias["TEST"]["NAME"] = f"{of_alias['NAME']}_pages_{count}"
+    with databases.made(keep=options.keep) as database:
         clients = {alias: filled(alias, count) for alias, count in counts.items()}
         measure(counts, clients, options.rounds, options.plain_rounds)
-        version = connection.pg_version // 10_000
-        print(
-            f"PostgreSQL {version}, Django {django.get_version()}, {platform.python_version()}, "
-            f"{options.rounds} rounds"
-        )
-        report(counts)
-    finally:
-        connections.close_all()
-        teardown_databases(databases, verbosity=0, keepdb=options.keep)
+    measured.tell(
+        options,
+        list(figures(counts)),
+        size=f"{options.rounds} rounds, {options.plain_rounds} of the plain admin",
+        database=database,
+        packages=["Django"],
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ It stands in for eTelecom and, under the path of Postmark, for what django-anyma
 """
 
 import asyncio
-import multiprocessing
 import uuid
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
@@ -38,23 +37,13 @@ class Answering(asyncio.Protocol):
                 self.transport.write(answer)
 
 
-def serve(port_sent, delay):
+def serve(told, delay=0.0):
+    """Tell the base URL and answer until ended, each request after `delay` seconds."""
+
     async def run():
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: Answering(delay), "127.0.0.1", 0, backlog=1024)
-        port_sent.send(server.sockets[0].getsockname()[1])
+        told.send(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         await server.serve_forever()
 
     asyncio.run(run())
-
-
-def start(delay=0.0):
-    """Start the provider in a process of its own; return the process and its base URL.
-
-    Args:
-        delay: seconds before each answer.
-    """
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=serve, args=(theirs, delay), daemon=True)
-    process.start()
-    return process, f"http://127.0.0.1:{ours.recv()}"

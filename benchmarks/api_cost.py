@@ -10,57 +10,52 @@ user's groups take three queries. So the API is timed as well for a user who is 
 everything, which is what the API itself costs.
 
 All send to the simulator, which has a process of its own, over a real socket, in interleaved rounds
-of one run, on the database that DATABASE_URL names. Connections to it are kept (`CONN_MAX_AGE`):
-else a request pays for a new one, whatever it does.
+of one run. Connections to the database are kept (`CONN_MAX_AGE`): else a request pays for a new
+one, whatever it does.
 
-    python benchmarks/api_cost.py                                               # SQLite, a file
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/api_cost.py
+    python -m benchmarks.api_cost                                               # SQLite, a file
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python -m benchmarks.api_cost
 """
 
-import argparse
 import io
 import json
-import multiprocessing
-import os
-import platform
-import statistics
 import sys
-import tempfile
-from pathlib import Path
+import threading
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
-
-from send_cost import seed, timed  # noqa: E402  # found by the line before
+from benchmarks import databases, measured
+from benchmarks.measured import Figure
+from benchmarks.send_cost import seed
 
 PHONE = "84912345678"
 PARAMS = dict.fromkeys("abcde", "Nguyễn Văn An")
-MOST = 1.3
-"""What a send over the API may cost of one in process."""
+TIMES = 1.3
+"""What the API itself may cost of a send in process."""
+COMPARED = [
+    ("API itself", "send_message"),
+    ("API", "send_message"),
+    ("least view", "send_message"),
+    ("API", "least view"),
+]
 
 
-def simulate(port_sent):
+def simulate(told):
     from django_etelecom.simulator import Simulator
 
     with Simulator() as simulator:
-        port_sent.send(simulator.base_url)
-        multiprocessing.Event().wait()
+        told.send(simulator.base_url)
+        threading.Event().wait()
 
 
 def set_up(base_url):
     import django
-    import environ
     from django.conf import settings
 
-    database = environ.Env().db("DATABASE_URL")
-    database["CONN_MAX_AGE"] = None
-    if "sqlite" in database["ENGINE"]:
-        database["TEST"] = {"NAME": database["NAME"]}  # A file; Django would take memory.
     settings.configure(
         SECRET_KEY="benchmark",
         USE_TZ=True,
         TIME_ZONE="Asia/Ho_Chi_Minh",
         ALLOWED_HOSTS=["example.com"],
-        ROOT_URLCONF="api_cost_urls",
+        ROOT_URLCONF="benchmarks.api_cost_urls",
         INSTALLED_APPS=[
             "django.contrib.auth",
             "django.contrib.contenttypes",
@@ -81,11 +76,11 @@ def set_up(base_url):
         ],
         REST_FRAMEWORK={
             "DEFAULT_AUTHENTICATION_CLASSES": [
-                "api_cost_user.UserAtHand",
+                "benchmarks.api_cost_user.UserAtHand",
                 "rest_framework.authentication.TokenAuthentication",
             ],
         },
-        DATABASES={"default": database},
+        DATABASES={"default": databases.settings(CONN_MAX_AGE=None)},
         ETELECOM={
             "ACCOUNTS": {"default": {"USERNAME": "u", "PASSWORD": "p", "BASE_URL": base_url}}
         },
@@ -142,28 +137,15 @@ def request_of(path, authorization):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = measured.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--count", type=int, default=60, help="messages a round and side")
     options = parser.parse_args()
-    os.environ.setdefault("DATABASE_URL", f"sqlite:///{tempfile.mkdtemp()}/benchmark.sqlite3")
+    set_up(measured.beside(simulate))
 
-    here, there = multiprocessing.Pipe()
-    spawn = multiprocessing.get_context("spawn")
-    process = spawn.Process(target=simulate, args=(there,), daemon=True)
-    process.start()
-    set_up(here.recv())
+    from django_etelecom.services import send_message
 
-    import django
-    from django.db import connection
-    from django.test.utils import setup_databases, teardown_databases
-
-    databases = setup_databases(verbosity=0, interactive=False)
-    try:
-        from django_etelecom.services import send_message
-
+    with databases.made() as database:
         seed()
         authorization = f"Token {token()}"
         sides = {
@@ -172,36 +154,25 @@ def main():
             "API": request_of("/api/messages/", authorization),
             "API itself": request_of("/api/messages/", "AtHand"),
         }
-        for side in sides.values():
-            timed(side, options.count)
-        seconds = {name: [] for name in sides}
-        for number in range(options.rounds):
-            order = list(sides) if number % 2 else list(reversed(sides))
-            for name in order:
-                seconds[name].append(timed(sides[name], options.count))
-        print(
-            f"{connection.vendor}, Django {django.get_version()}, Python "
-            f"{platform.python_version()}, {options.rounds} rounds of {options.count}"
+        took = measured.timed_calls(sides, options.rounds, options.count)
+    figures = [Figure.of(name, "a message", taken, unit="ms") for name, taken in took.items()]
+    figures += [
+        Figure.of(
+            name,
+            f"times {other}",
+            measured.ratios(took[name], took[other]),
+            unit="x",
+            at_most=TIMES if name == "API itself" else None,
         )
-        print(f"{'':27}{'median':>10}{'min':>10}{'max':>10}")
-        for name, taken in seconds.items():
-            row = [statistics.median(taken), min(taken), max(taken)]
-            print(f"{name:27}" + "".join(f"{value * 1000:>8.2f}ms" for value in row))
-        compared = [
-            ("API itself", "send_message"),
-            ("API", "send_message"),
-            ("least view", "send_message"),
-            ("API", "least view"),
-        ]
-        for name, other in compared:
-            ratios = [one / two for one, two in zip(seconds[name], seconds[other], strict=True)]
-            row = [statistics.median(ratios), min(ratios), max(ratios)]
-            told = "".join(f"{value:>9.2f}x" for value in row)
-            print(f"{f'{name} / {other}':27}{told}")
-        print(f"{'API itself, at most':27}{MOST:>9.2f}x")
-    finally:
-        teardown_databases(databases, verbosity=0)
-        process.terminate()
+        for name, other in COMPARED
+    ]
+    measured.tell(
+        options,
+        figures,
+        size=f"{options.rounds} rounds of {options.count} messages",
+        database=database,
+        packages=["Django", "djangorestframework"],
+    )
 
 
 if __name__ == "__main__":

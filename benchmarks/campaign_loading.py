@@ -1,28 +1,25 @@
 """How long `queue_campaign` takes for each row, and how much memory for many of them.
 
-Each number of rows is loaded in a process of its own, from a generator, into the database that
-DATABASE_URL names; the template has five parameters. Ends by itself.
+Each number of rows is loaded in a process of its own, from a generator; the template has five
+parameters.
 
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/campaign_loading.py
+    python -m benchmarks.campaign_loading                                       # SQLite, a file
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python -m benchmarks.campaign_loading
 """
 
-import argparse
-import multiprocessing
-import platform
-import resource
-import statistics
-import sys
 import time
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
+from benchmarks import databases, measured
+from benchmarks.measured import Figure
 
-DATABASE = "etelecom_campaign_benchmark"
+A_ROW = 150
+"""Microseconds that a row of the most may take on PostgreSQL."""
+MEMORY = 1.15
+"""What the most rows may take at the peak of what the fewest do."""
 
 
 def set_up():
     import django
-    import environ
     from django.conf import settings
 
     settings.configure(
@@ -33,7 +30,7 @@ def set_up():
             "django.contrib.contenttypes",
             "django_etelecom",
         ],
-        DATABASES={"default": environ.Env().db("DATABASE_URL")},
+        DATABASES={"default": databases.settings()},
         ETELECOM={"ACCOUNTS": {"default": {"USERNAME": "u", "PASSWORD": "p"}}},
         LOGGING_CONFIG=None,
     )
@@ -52,12 +49,9 @@ def rows(count):
         }
 
 
-def load(name, count, told):
-    """Load one campaign; tell seconds of it and the peak of memory in MiB."""
+def load(count):
+    """Load one campaign; return the microseconds of a row, and the peak of memory in MiB."""
     set_up()
-    from django.db import connection
-
-    connection.settings_dict["NAME"] = name
     from django_etelecom.services import queue_campaign
 
     queue_campaign("order", rows(10))
@@ -66,66 +60,65 @@ def load(name, count, told):
     taken = time.perf_counter() - began
     if campaign.queued_rows != count:
         raise SystemExit(f"only {campaign.queued_rows} of {count} rows were queued")
-    told.put((taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    return taken / count * 1e6, measured.peak_memory()
+
+
+def seed():
+    from django_etelecom.models import MessageTemplate, RouteRule
+
+    RouteRule.objects.create(name="ZNS, then SMS", channels=["1", "3"], is_default=True)
+    template = MessageTemplate.objects.create(code="order", text="{a} {b} {c} {d} {e}")
+    for position, (name, kind) in enumerate(
+        zip("abcde", ["text", "text", "money", "date", "text"], strict=True)
+    ):
+        template.parameters.create(name=name, kind=kind, position=position)
+
+
+def clear():
+    from django_etelecom.models import Campaign, CampaignRow, CampaignTally, MessageLog
+
+    for model in (MessageLog, CampaignRow, CampaignTally, Campaign):
+        model.objects.all()._raw_delete(using="default")
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = measured.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--counts", type=int, nargs="+", default=[1_000, 100_000])
+    parser.add_argument(
+        "--counts", type=int, nargs=2, default=[1_000, 100_000], metavar=("FEW", "MANY")
+    )
     options = parser.parse_args()
     set_up()
 
-    import django
-    from django.db import connection, connections
-    from django.test.utils import setup_databases, teardown_databases
+    def loaded(count):
+        clear()
+        return measured.apart(load, count)
 
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    databases = setup_databases(verbosity=0, interactive=False)
-    try:
-        from django_etelecom.models import (
-            Campaign,
-            CampaignRow,
-            CampaignTally,
-            MessageLog,
-            MessageTemplate,
-            RouteRule,
+    with databases.made() as database:
+        seed()
+        results = measured.interleaved(
+            {count: lambda _turn, count=count: loaded(count) for count in options.counts},
+            options.rounds,
         )
-
-        RouteRule.objects.create(name="ZNS, then SMS", channels=["1", "3"], is_default=True)
-        template = MessageTemplate.objects.create(code="order", text="{a} {b} {c} {d} {e}")
-        for position, (name, kind) in enumerate(
-            zip("abcde", ["text", "text", "money", "date", "text"], strict=True)
-        ):
-            template.parameters.create(name=name, kind=kind, position=position)
-        measured = {count: [] for count in options.counts}
-        told = multiprocessing.get_context("spawn").Queue()
-        for _turn in range(options.rounds):
-            for count in options.counts:
-                for model in (MessageLog, CampaignRow, CampaignTally, Campaign):
-                    model.objects.all()._raw_delete(using="default")
-                connections.close_all()
-                process = multiprocessing.get_context("spawn").Process(
-                    target=load, args=(connection.settings_dict["NAME"], count, told)
-                )
-                process.start()
-                measured[count].append(told.get(timeout=600))
-                process.join()
-        print(f"{connection.vendor}, Django {django.get_version()}, {platform.python_version()}")
-        print(f"{'rows':>10}{'us a row':>12}{'(min-max)':>20}{'peak MiB':>12}")
-        for count, results in measured.items():
-            each = [taken / count * 1e6 for taken, _peak in results]
-            peaks = [peak for _taken, peak in results]
-            spread = f"({min(each):.0f}-{max(each):.0f})"
-            print(
-                f"{count:>10}{statistics.median(each):>12.0f}{spread:>20}"
-                f"{statistics.median(peaks):>12.1f}"
-            )
-    finally:
-        connections.close_all()
-        teardown_databases(databases, verbosity=0)
+        most = A_ROW if databases.is_postgresql() else None
+    (few_times, few_peaks), (many_times, many_peaks) = (
+        zip(*result, strict=True) for result in results.values()
+    )
+    few, many = (f"{count:,} rows" for count in options.counts)
+    ratios = measured.ratios(many_peaks, few_peaks)
+    measured.tell(
+        options,
+        [
+            Figure.of(few, "a row", few_times, unit="µs"),
+            Figure.of(few, "peak of memory", few_peaks, unit="MiB"),
+            Figure.of(many, "a row", many_times, unit="µs", at_most=most),
+            Figure.of(many, "peak of memory", many_peaks, unit="MiB"),
+            Figure.of(many, f"times {few}", ratios, unit="x", at_most=MEMORY),
+        ],
+        size=f"{options.rounds} rounds",
+        database=database,
+        packages=["Django"],
+    )
 
 
 if __name__ == "__main__":

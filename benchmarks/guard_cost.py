@@ -1,30 +1,29 @@
 """What the guards of a default configuration cost a send.
 
 `services.send_message` of a one-time password and of an order notice, with the guards and with all
-of them taken out, each to a number of its own, in interleaved rounds of one run, on the database
-that DATABASE_URL names. Counts the guards' statements as well.
+of them taken out, each to a number of its own, in interleaved rounds of one run. Statements are
+counted but for those that begin and end transactions.
 
-    python benchmarks/guard_cost.py                                             # SQLite, a file
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/guard_cost.py
+    python -m benchmarks.guard_cost                                             # SQLite, a file
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python -m benchmarks.guard_cost
 """
 
-import argparse
 import contextlib
 import itertools
-import multiprocessing
-import os
-import platform
-import statistics
-import sys
-import tempfile
-from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-from send_cost import serve, set_up, timed
+from benchmarks import databases, measured
+from benchmarks.measured import Figure
+from benchmarks.send_cost import serve, set_up
 
 GUARDED = {"otp": "login", "transactional": "order"}
+"""The template's code by its category."""
+NAMES = {"otp": "one-time password", "transactional": "order notice"}
+
+TIMES = 1.25
+"""What a guarded send may cost of one without guards."""
+BARE, GUARDS = 6, 4
+"""Statements that a send may take without guards, and that the guards may add."""
 
 
 def seed():
@@ -59,65 +58,55 @@ def statements(send):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = measured.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--count", type=int, default=60, help="messages a round and side")
     options = parser.parse_args()
-    os.environ.setdefault("DATABASE_URL", f"sqlite:///{tempfile.mkdtemp()}/benchmark.sqlite3")
+    set_up(measured.beside(serve))
 
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
-    process.start()
-    set_up(f"http://127.0.0.1:{here.recv()}")
+    from django_etelecom import spending
+    from django_etelecom.services import send_message
 
-    import django
-    from django.db import connection
-    from django.test.utils import setup_databases, teardown_databases
-
-    databases = setup_databases(verbosity=0, interactive=False)
-    try:
-        from django_etelecom import spending
-        from django_etelecom.services import send_message
-
+    numbers = (f"09{number:08}" for number in itertools.count(10_000_000))
+    params = dict.fromkeys("ab", "483920")
+    figures = []
+    with databases.made() as database:
         seed()
-        numbers = (f"09{number:08}" for number in itertools.count(10_000_000))
-        params = dict.fromkeys("ab", "483920")
-        print(
-            f"{connection.vendor}, Django {django.get_version()}, Python "
-            f"{platform.python_version()}, {options.rounds} rounds of {options.count}"
-        )
-        print(f"{'':16}{'statements':>12}{'median':>10}{'min':>10}{'max':>10}")
         for category, code in GUARDED.items():
 
             def send(code=code):
                 send_message(code, next(numbers), params)
 
-            sides = {"guarded": contextlib.nullcontext, "unguarded": unguarded}
-            seconds, asked = {name: [] for name in sides}, {}
-            for name, side in sides.items():
-                with side():
-                    timed(send, options.count)
-                    spending.forget()
-                    asked[name] = statements(send)
-            for number in range(options.rounds):
-                for name in list(sides) if number % 2 else list(reversed(sides)):
-                    with sides[name]():
-                        seconds[name].append(timed(send, options.count))
-            for name, taken in seconds.items():
-                row = [statistics.median(taken), min(taken), max(taken)]
-                shown = "".join(f"{value * 1000:>8.2f}ms" for value in row)
-                print(f"{category[:5]} {name:10}{asked[name]:>12}{shown}")
-            ratios = [
-                guarded / bare
-                for guarded, bare in zip(seconds["guarded"], seconds["unguarded"], strict=True)
+            def guarded(_turn, send=send):
+                return measured.milliseconds(send, options.count)
+
+            def bare(turn, guarded=guarded):
+                with unguarded():
+                    return guarded(turn)
+
+            took = measured.interleaved({"guarded": guarded, "bare": bare}, options.rounds)
+            spending.forget()
+            asked = statements(send)
+            with unguarded():
+                asked_bare = statements(send)
+            ratios = measured.ratios(took["guarded"], took["bare"])
+            name = NAMES[category]
+            without = f"{name}, without guards"
+            figures += [
+                Figure.of(name, "a message", took["guarded"], unit="ms"),
+                Figure.of(name, "times without guards", ratios, unit="x", at_most=TIMES),
+                Figure.of(name, "statements", [asked]),
+                Figure.of(name, "guards' statements", [asked - asked_bare], at_most=GUARDS),
+                Figure.of(without, "a message", took["bare"], unit="ms"),
+                Figure.of(without, "statements", [asked_bare], at_most=BARE),
             ]
-            row = [statistics.median(ratios), min(ratios), max(ratios)]
-            print(f"{'ratio':28}" + "".join(f"{value:>9.2f}x" for value in row))
-    finally:
-        teardown_databases(databases, verbosity=0)
-        process.terminate()
+    measured.tell(
+        options,
+        figures,
+        size=f"{options.rounds} rounds of {options.count} messages",
+        database=database,
+        packages=["Django"],
+    )
 
 
 if __name__ == "__main__":

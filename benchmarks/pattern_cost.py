@@ -3,29 +3,25 @@
 Patterns are made at random, by thousands, beside some that are written by hand to come close to the
 bound. Each that `fault_of_pattern` keeps runs over values of the longest length that was asked for:
 blocks of the pattern's own characters, repeated, with an end that does not match. No figure of its
-own says that a pattern is safe; the longest time of all of them does.
+own says that a pattern is safe; the longest time of all of them does. Times are of the CPU.
 
-    python benchmarks/pattern_cost.py
+    python -m benchmarks.pattern_cost
     ... --patterns 20000 --length 200 --seed 3
 """
 
-import argparse
 import itertools
-import platform
 import random
 import re
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from django.conf import settings
 
+from benchmarks import measured
+from benchmarks.measured import Figure
 from django_etelecom.backtracking import most_steps
 from django_etelecom.patterns import MOST_STEPS, fault_of_pattern
 
-BOUND = 100
+LONGEST = 100
 """Milliseconds that one value may take."""
 
 CLOSE = [
@@ -65,7 +61,7 @@ def values(length: int) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measured.parser(__doc__)
     parser.add_argument("--patterns", type=int, default=5000)
     parser.add_argument("--length", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
@@ -76,31 +72,43 @@ def main() -> None:
     adversarial = values(options.length)
     fault_of_pattern("a", options.length)
 
-    kept, checks, runs = 0, [], []
+    kept, gave_up, judged, matched = 0, 0, [], []
     for pattern in patterns:
-        started = time.perf_counter()
+        began = time.process_time()
         fault = fault_of_pattern(pattern, options.length)
-        checks.append((time.perf_counter() - started, pattern))
+        judged.append(((time.process_time() - began) * 1000, pattern))
         if fault:
             continue
         kept += 1
         compiled = re.compile(pattern)
         for value in adversarial:
-            started = time.perf_counter()
+            began = time.process_time()
             try:
                 compiled.fullmatch(value)
             except SystemError as error:
                 print(f"{error}: {pattern!r} on {value[:12]!r}")
+                gave_up += 1
                 break
-            runs.append((time.perf_counter() - started, pattern))
+            matched.append(((time.process_time() - began) * 1000, pattern))
 
-    print(f"Python {platform.python_version()}, values of {options.length} characters")
-    print(f"{len(patterns)} patterns, {kept} of them kept, {len(runs)} values matched")
-    for title, times in (("to judge", checks), ("to match", runs)):
-        seconds, pattern = max(times)
+    figures = [
+        Figure.of("patterns kept", "number", [kept]),
+        Figure.of("patterns that the engine gave up", "number", [gave_up]),
+    ]
+    for name, times, most in (
+        ("patterns judged", judged, None),
+        ("values matched", matched, LONGEST),
+    ):
+        took, pattern = max(times)
+        print(f"The longest of the {name}: {pattern}")
+        figures += [
+            Figure.of(name, "number", [len(times)]),
+            Figure.of(name, "the longest", [took], unit="ms", at_most=most),
+        ]
         steps = most_steps(pattern, options.length, limit=MOST_STEPS)
-        over = " !" if seconds * 1000 > BOUND and title == "to match" else ""
-        print(f"longest {title}: {seconds * 1000:.1f} ms{over}, {pattern} ({steps} steps)")
+        if steps is not None:
+            figures.append(Figure.of(name, "its steps at most", [steps]))
+    measured.tell(options, figures, size=f"values of {options.length} characters")
 
 
 if __name__ == "__main__":

@@ -1,35 +1,31 @@
 """What `etelecom_prune` costs, and what a sender beside it waits.
 
-Stores messages of the last hundred days, each with an event, and prunes them with a retention of
-7 days (strip) and 90 (delete), in a database made for the purpose where DATABASE_URL points:
+Messages of the last hundred days, each with an event, are pruned with a retention of 7 days (strip)
+and 90 (delete): once when every message is too young; once when a tenth is to be deleted and most
+of the rest to be stripped, while a thread sends messages; and once more, when hardly anything is
+left to do.
 
-too young     every message is younger than the retention;
-first run     a tenth is deleted, most of the rest stripped, while a thread sends messages;
-next run      there is hardly anything left to do.
-
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/prune_cost.py
+    python -m benchmarks.prune_cost                                             # SQLite, a file
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python -m benchmarks.prune_cost
 """
 
-import argparse
-import statistics
-import sys
-import tempfile
 import threading
 import time
 from datetime import timedelta
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks import databases, measured
+from benchmarks.measured import Figure
 
+NOTHING_TO_DO = 6
+"""Statements that a run may take when every message is too young, however many there are."""
 RETENTION = {"transactional": {"strip": 7, "delete": 90}}
 
 
 def set_up():
     import django
-    import environ
     from django.conf import settings
 
-    database = environ.Env().db("DATABASE_URL")
+    database = databases.settings()
     if "sqlite" in database["ENGINE"]:
         database["OPTIONS"] = {"init_command": "PRAGMA journal_mode=WAL", "timeout": 20}
     settings.configure(
@@ -85,22 +81,8 @@ def fill(count):
         )
 
 
-def analyze():
-    """Let the database know what it holds, as it does by itself in a minute."""
-    from django.db import connection
-
-    statements = {
-        "postgresql": ["VACUUM ANALYZE"],
-        "mysql": ["ANALYZE TABLE etelecom_messagelog, etelecom_messageevent"],
-        "sqlite": ["ANALYZE"],
-    }
-    with connection.cursor() as cursor:
-        for statement in statements[connection.vendor]:
-            cursor.execute(statement)
-
-
-def measured(label):
-    """Prune once and print what it cost."""
+def pruned(name, most_statements=None):
+    """Prune once; return the figures of what it cost."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -108,16 +90,18 @@ def measured(label):
 
     with CaptureQueriesContext(connection) as statements:
         began = time.perf_counter()
-        pruned = prune()
+        done = prune()
         taken = time.perf_counter() - began
-    print(
-        f"{label:12}{taken:8.2f} s{len(statements):8} statements"
-        f"{pruned.deleted.total():10} deleted{pruned.stripped.total():10} stripped"
-    )
+    return [
+        Figure.of(name, "took", [taken], unit="s"),
+        Figure.of(name, "statements", [len(statements)], at_most=most_statements),
+        Figure.of(name, "deleted", [done.deleted.total()]),
+        Figure.of(name, "stripped", [done.stripped.total()]),
+    ]
 
 
 class Sender(threading.Thread):
-    """Sends one message after the other, and keeps how many seconds each took."""
+    """Sends one message after the other, and keeps how many milliseconds each took."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -130,58 +114,54 @@ class Sender(threading.Thread):
         from django_etelecom.services import send_message
 
         while not self.is_over.wait(0.01):
-            began = time.perf_counter()
-            send_message("order", "0912345678")
-            self.took.append(time.perf_counter() - began)
+            self.took.append(measured.milliseconds(lambda: send_message("order", "0912345678"), 1))
         connection.close()
 
-    def tell(self, label):
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
         self.is_over.set()
         self.join()
-        told = sorted(seconds * 1000 for seconds in self.took)
-        worst = told[int(0.99 * (len(told) - 1))]
-        print(
-            f"a send {label}: median {statistics.median(told):.0f} ms, 99 of 100 within "
-            f"{worst:.0f} ms, the longest {told[-1]:.0f} ms ({len(told)} sent)"
-        )
+
+    def figures(self, name):
+        took = sorted(self.took)
+        worst = took[int(0.99 * (len(took) - 1))]
+        return [
+            Figure.of(name, "a send", took, unit="ms"),
+            Figure.of(name, "99 of 100 within", [worst], unit="ms"),
+            Figure.of(name, "sent", [len(took)]),
+        ]
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = measured.parser(__doc__)
     parser.add_argument("--count", type=int, default=100_000, help="messages")
     options = parser.parse_args()
     set_up()
 
-    from django.db import connection
-    from django.test.utils import setup_databases, teardown_databases
-
-    name = "etelecom_prune_benchmark"
-    if connection.vendor == "sqlite":
-        name = str(Path(tempfile.mkdtemp()) / name)
-    connection.settings_dict["TEST"]["NAME"] = name
-    databases = setup_databases(verbosity=0, interactive=False)
-    try:
+    with databases.made() as database:
         retain(RETENTION)
         fill(options.count)
-        analyze()
-        print(f"{connection.vendor}, {options.count} messages")
+        databases.analyze()
         retain({"transactional": {"delete": 200}})
-        measured("too young")
+        figures = pruned("all too young", NOTHING_TO_DO)
         retain(RETENTION)
-        alone = Sender()
-        alone.start()
-        time.sleep(3)
-        alone.tell("alone")
-        beside = Sender()
-        beside.start()
-        measured("first run")
-        beside.tell("beside it")
-        analyze()
-        measured("next run")
-    finally:
-        teardown_databases(databases, verbosity=0)
+        with Sender() as alone:
+            time.sleep(3)
+        with Sender() as beside:
+            figures += pruned("first run")
+        databases.analyze()
+        figures += pruned("next run")
+        figures += alone.figures("a sender alone") + beside.figures("a sender beside the first run")
+    measured.tell(
+        options,
+        figures,
+        size=f"{options.count:,} messages",
+        database=database,
+        packages=["Django"],
+    )
 
 
 if __name__ == "__main__":

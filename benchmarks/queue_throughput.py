@@ -1,34 +1,25 @@
 """Queued messages a second: `etelecom_worker` against a hand-written loop and django-post_office.
 
 All send the same number of messages to the same local provider, in a process of its own, in
-interleaved rounds of one run, on the database that DATABASE_URL names. The loop does for each
-message what a first version does: `requests.post`, create the row, save its status, create the
-event. django-post_office sends its queue with django-anymail's Postmark backend, with the threads
-it has by default. `worker` is the default transport, `bulk` the one of that extra. Queueing is not
-timed. Needs the dependency group `benchmark`.
+interleaved rounds of one run. The loop does for each message what a first version does:
+`requests.post`, create the row, save its status, create the event. django-post_office sends its
+queue with django-anymail's Postmark backend, with the threads it has by default. `worker` is the
+default transport, `bulk` the one of that extra. Queueing is not timed. Memory is that of a worker
+in a process of its own at its peak, for few rows and for many.
 
-With `--memory` it prints instead how much memory a worker takes at its peak, in a process of its
-own, for 1,000 and for 100,000 rows.
-
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/queue_throughput.py
-    ... benchmarks/queue_throughput.py --delay 0.1 --in-flight 64 --only worker
-    ... benchmarks/queue_throughput.py --delay 0.1 --bulk-in-flight 256 --only bulk
-    ... benchmarks/queue_throughput.py --memory worker
+    python -m benchmarks.queue_throughput                                       # SQLite, a file
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python -m benchmarks.queue_throughput
+    ... --delay 0.1 --in-flight 64 --only worker
+    ... --delay 0.1 --bulk-in-flight 256 --only bulk
+    ... --memory worker
 """
 
-import argparse
 import logging
-import multiprocessing
-import platform
-import resource
-import statistics
-import sys
 import time
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
+from benchmarks import answering, databases, measured
+from benchmarks.measured import Figure
 
-DATABASE = "etelecom_queue_benchmark"
 PARAMS = {"a": "An", "b": "DH-1024", "c": "150000", "d": "24/12/2026", "e": "x"}
 
 
@@ -44,7 +35,6 @@ def etelecom(base_url, backend):
 
 def set_up(base_url):
     import django
-    import environ
     from django.conf import settings
 
     # django-post_office tells the terminal of each batch.
@@ -60,7 +50,7 @@ def set_up(base_url):
             "post_office",
             "django_etelecom",
         ],
-        DATABASES={"default": environ.Env().db("DATABASE_URL")},
+        DATABASES={"default": databases.settings()},
         TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         ANYMAIL={"POSTMARK_SERVER_TOKEN": "token", "POSTMARK_API_URL": f"{base_url}/postmark/"},
@@ -215,7 +205,19 @@ class Bulk(Queue):
 
 
 SIDES = {"loop": Loop, "post_office": PostOffice, "worker": Queue, "bulk": Bulk}
-OURS, THEIRS = ("worker", "bulk"), ("loop", "post_office")
+
+TIMES = {
+    ("worker", "loop"): 5,
+    ("worker", "post_office"): 2,
+    ("bulk", "loop"): 12,
+    ("bulk", "post_office"): 5,
+}
+"""What ours sends of what theirs does, at least, on PostgreSQL and where answers come at once."""
+SHARES = {"worker": (0.1, 64, 90), "bulk": (0.1, 256, 75)}
+"""Where answers come after so many seconds, and so many requests are in flight, the least per cent
+of what these allow that is sent, on PostgreSQL."""
+MEMORY = 1.15
+"""What a worker may take at its peak for many rows of what it takes for few."""
 
 
 def clear():
@@ -227,108 +229,89 @@ def clear():
         model.objects.all()._raw_delete(using="default")
 
 
-def analyze():
-    """Let the database know what it holds, as it does by itself in a minute."""
-    from django.db import connection
+def seed():
+    from django_etelecom.models import MessageTemplate, RouteRule
 
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE")
-
-
-def peak_memory():
-    """Return the most memory that this process has had, in MiB."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # What `getrusage` says includes the process that this one was started from.
-        [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) / 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    RouteRule.objects.create(name="ZNS, then SMS", channels=["1", "3"], is_default=True)
+    template = MessageTemplate.objects.create(code="order", text="{a} {b} {c} {d} {e}")
+    for position, name in enumerate("abcde"):
+        template.parameters.create(name=name, position=position)
 
 
-def work_apart(name, base_url, in_flight, told):
-    """Work off a queue that is there, in a process that has done nothing else."""
-    set_up(base_url)
-    from django.db import connection
-
-    connection.settings_dict["NAME"] = DATABASE
-    side = SIDES[name](base_url)
-    side.in_flight = in_flight
+def sent(side, count):
+    """Have a side send so many messages; return the messages a second."""
+    clear()
+    side.fill(count)
+    databases.analyze()
+    began = time.perf_counter()
     side.send()
-    told.send(peak_memory())
+    taken = time.perf_counter() - began
+    if side.done() != count:
+        raise SystemExit(f"{type(side).__name__}: {side.done()} of {count} were sent")
+    return count / taken
 
 
-def measure_memory(name, base_url):
-    peaks = []
+def rates(options, base_url):
+    """Return the figures of messages a second."""
+    sides = {name: SIDES[name](base_url) for name in SIDES if name in (options.only or SIDES)}
+    # The first round warms up.
+    taken = measured.interleaved(
+        {
+            name: lambda turn, side=side: sent(side, options.count if turn else 200)
+            for name, side in sides.items()
+        },
+        options.rounds,
+    )
+    figures = [Figure.of(name, "messages a second", each) for name, each in taken.items()]
+    is_held = databases.is_postgresql()
+    for (ours, theirs), times in TIMES.items():
+        if {ours, theirs} <= taken.keys():
+            ratios = measured.ratios(taken[ours], taken[theirs])
+            least = times if is_held and not options.delay else None
+            figures.append(Figure.of(ours, f"times {theirs}", ratios, unit="x", at_least=least))
+    for ours, (delay, in_flight, share) in SHARES.items():
+        if options.delay and ours in taken:
+            possible = sides[ours].in_flight / options.delay
+            shares = [each / possible * 100 for each in taken[ours]]
+            is_asked = (options.delay, sides[ours].in_flight) == (delay, in_flight)
+            least = share if is_held and is_asked else None
+            figures.append(
+                Figure.of(ours, f"of {possible:,.0f} a second", shares, unit="%", at_least=least)
+            )
+    return figures
+
+
+def peak_of_work(name, base_url, in_flight, backend):
+    """Be a worker until nothing is due; return the peak of memory in MiB."""
+    side = SIDES[name]
+    side.in_flight, side.backend = in_flight, backend
+    set_up(base_url)
+    side(base_url).send()
+    return measured.peak_memory()
+
+
+def memory(options, base_url):
+    """Return the figures of memory."""
+    name = options.memory
     side = SIDES[name](base_url)
-    for count in (1_000, 100_000):
+    peaks = []
+    for count in options.rows:
         clear()
         side.fill(count)
-        analyze()
-        ours, theirs = multiprocessing.Pipe()
-        worker = multiprocessing.get_context("spawn").Process(
-            target=work_apart, args=(name, base_url, side.in_flight, theirs)
-        )
-        worker.start()
-        theirs.close()
-        peaks.append(ours.recv())
-        worker.join()
+        databases.analyze()
+        peaks.append(measured.apart(peak_of_work, name, base_url, side.in_flight, side.backend))
         if side.done() != count:
             raise SystemExit(f"{name}: {side.done()} of {count} were sent")
-        print(f"{name}: {count:>7,} rows, at most {peaks[-1]:.1f} MiB")
-    print(f"{name}: {peaks[1] / peaks[0]:.2f}x")
-
-
-def measure_rates(options, sides):
-    rates = {name: [] for name in sides}
-    for turn in range(options.rounds + 1):
-        for name in list(sides) if turn % 2 else reversed(list(sides)):
-            # The first round warms up.
-            count = options.count if turn else 200
-            clear()
-            sides[name].fill(count)
-            analyze()
-            began = time.perf_counter()
-            sides[name].send()
-            taken = time.perf_counter() - began
-            if sides[name].done() != count:
-                raise SystemExit(f"{name}: {sides[name].done()} of {count} were sent")
-            if turn:
-                rates[name].append(count / taken)
-    return rates
-
-
-def print_rates(options, rates):
-    import django
-    from django.db import connection
-
-    print(
-        f"{connection.vendor}, Django {django.get_version()}, Python "
-        f"{platform.python_version()}, {options.rounds} rounds of {options.count}, "
-        f"answer after {options.delay * 1000:.0f} ms, in flight: "
-        f"worker {Queue.in_flight}, bulk {Bulk.in_flight}"
-    )
-    print(f"{'messages/s':14}{'median':>8}{'min':>8}{'max':>8}")
-    for name, measured in rates.items():
-        figures = statistics.median(measured), min(measured), max(measured)
-        print(f"{name:14}" + "".join(f"{figure:>8.0f}" for figure in figures))
-    for ours in (name for name in OURS if name in rates):
-        for theirs in (name for name in THEIRS if name in rates):
-            ratios = [one / other for one, other in zip(rates[ours], rates[theirs], strict=True)]
-            print(
-                f"{ours} to {theirs}: {statistics.median(ratios):.2f}x "
-                f"({min(ratios):.2f}x-{max(ratios):.2f}x)"
-            )
-        if options.delay:
-            share = statistics.median(rates[ours]) * options.delay / SIDES[ours].in_flight
-            print(f"{ours}: {share:.0%} of what its requests in flight allow")
+    few, many = (f"{count:,} rows" for count in options.rows)
+    return [
+        Figure.of(name, few, peaks[:1], unit="MiB"),
+        Figure.of(name, many, peaks[1:], unit="MiB"),
+        Figure.of(name, f"times {few}", [peaks[1] / peaks[0]], unit="x", at_most=MEMORY),
+    ]
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = measured.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", type=int, default=5000, help="messages a round and side")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
@@ -336,37 +319,43 @@ def main():
     parser.add_argument("--bulk-in-flight", type=int, default=Bulk.in_flight)
     parser.add_argument("--backend", default=Queue.backend, help="dotted path, of the worker's")
     parser.add_argument("--only", choices=SIDES, action="append", help="may be given repeatedly")
-    parser.add_argument("--memory", choices=OURS, help="peak memory in place of rates")
+    parser.add_argument(
+        "--memory", choices=["worker", "bulk"], help="peak memory in place of rates"
+    )
+    parser.add_argument(
+        "--rows",
+        type=int,
+        nargs=2,
+        default=[1_000, 100_000],
+        metavar=("FEW", "MANY"),
+        help="of --memory",
+    )
     options = parser.parse_args()
     Queue.in_flight, Queue.backend = options.in_flight, options.backend
     Bulk.in_flight = options.bulk_in_flight
-
-    import answering
-
-    provider, base_url = answering.start(options.delay)
+    base_url = measured.beside(answering.serve, options.delay)
     set_up(base_url)
 
-    from django.db import connection
-    from django.test.utils import setup_databases, teardown_databases
-
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    databases = setup_databases(verbosity=0, interactive=False)
-    try:
-        from django_etelecom.models import MessageTemplate, RouteRule
-
-        RouteRule.objects.create(name="ZNS, then SMS", channels=["1", "3"], is_default=True)
-        template = MessageTemplate.objects.create(code="order", text="{a} {b} {c} {d} {e}")
-        for position, name in enumerate("abcde"):
-            template.parameters.create(name=name, position=position)
-        if options.memory:
-            measure_memory(options.memory, base_url)
-        else:
-            chosen = options.only or list(SIDES)
-            sides = {name: SIDES[name](base_url) for name in SIDES if name in chosen}
-            print_rates(options, measure_rates(options, sides))
-    finally:
-        teardown_databases(databases, verbosity=0)
-        provider.terminate()
+    with databases.made() as database:
+        seed()
+        figures = (memory if options.memory else rates)(options, base_url)
+    asked = [options.memory] if options.memory else options.only or SIDES
+    in_flight = {name: SIDES[name].in_flight for name in SHARES if name in asked}
+    measured.tell(
+        options,
+        figures,
+        size=", ".join(
+            [
+                "one process for each"
+                if options.memory
+                else f"{options.rounds} rounds of {options.count:,} messages",
+                f"answers after {options.delay * 1000:.0f} ms",
+                *(f"{name} with {number} in flight" for name, number in in_flight.items()),
+            ]
+        ),
+        database=database,
+        packages=["Django", "django-post_office", "django-anymail", "requests", "pycurl"],
+    )
 
 
 if __name__ == "__main__":

@@ -2,25 +2,19 @@
 
 The hand-written helper reads its template, posts on a kept `requests.Session`, and writes one log
 row and one event in autocommit. Both send to the same fast server in a process of its own, in
-interleaved rounds of one run, on the database that DATABASE_URL names.
+interleaved rounds of one run.
 
-    python benchmarks/send_cost.py                                              # SQLite, a file
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/send_cost.py
+    python -m benchmarks.send_cost                                              # SQLite, a file
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python -m benchmarks.send_cost
 """
 
-import argparse
-import gc
-import multiprocessing
-import os
-import platform
 import socketserver
-import statistics
-import sys
-import tempfile
-import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks import databases, measured
+from benchmarks.measured import Figure
+
+TIMES = {"sqlite": 1.5, "postgresql": 2.0}
+"""What a send may cost of one by hand, by database."""
 
 ANSWER = b'{ "status": "1", "code": "Success", " idOmniMess ": "ICOMNI%030d" }'
 HEAD = (
@@ -52,20 +46,16 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
 
 
-def serve(port_sent):
+def serve(told):
     with Server(("127.0.0.1", 0), FastAnswer) as server:
-        port_sent.send(server.server_address[1])
+        told.send(f"http://127.0.0.1:{server.server_address[1]}")
         server.serve_forever()
 
 
 def set_up(base_url):
     import django
-    import environ
     from django.conf import settings
 
-    database = environ.Env().db("DATABASE_URL")
-    if "sqlite" in database["ENGINE"]:
-        database["TEST"] = {"NAME": database["NAME"]}  # A file; Django would take memory.
     settings.configure(
         SECRET_KEY="benchmark",
         USE_TZ=True,
@@ -75,7 +65,7 @@ def set_up(base_url):
             "django.contrib.contenttypes",
             "django_etelecom",
         ],
-        DATABASES={"default": database},
+        DATABASES={"default": databases.settings()},
         ETELECOM={
             "ACCOUNTS": {"default": {"USERNAME": "u", "PASSWORD": "p", "BASE_URL": base_url}}
         },
@@ -133,38 +123,21 @@ def by_hand(session, base_url):
     return send
 
 
-def timed(function, count):
-    gc.collect()
-    began = time.perf_counter()
-    for _ in range(count):
-        function()
-    return (time.perf_counter() - began) / count
-
-
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = measured.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--count", type=int, default=60, help="messages a round and side")
     options = parser.parse_args()
-    os.environ.setdefault("DATABASE_URL", f"sqlite:///{tempfile.mkdtemp()}/benchmark.sqlite3")
 
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
-    process.start()
-    base_url = f"http://127.0.0.1:{here.recv()}"
+    base_url = measured.beside(serve)
     set_up(base_url)
 
-    import django
     import requests
     from django.db import connection
-    from django.test.utils import setup_databases, teardown_databases
 
-    databases = setup_databases(verbosity=0, interactive=False)
-    try:
-        from django_etelecom.services import send_message
+    from django_etelecom.services import send_message
 
+    with databases.made() as database:
         seed()
         params = dict.fromkeys("abcde", "Nguyễn Văn An")
         hand = by_hand(requests.Session(), base_url)
@@ -172,30 +145,19 @@ def main():
             "by hand": lambda: hand("order", "84912345678", params),
             "send_message": lambda: send_message("order", "84912345678", params),
         }
-        for side in sides.values():
-            timed(side, options.count)
-        seconds = {name: [] for name in sides}
-        for number in range(options.rounds):
-            order = list(sides) if number % 2 else list(reversed(sides))
-            for name in order:
-                seconds[name].append(timed(sides[name], options.count))
-        ratios = [
-            ours / theirs
-            for ours, theirs in zip(seconds["send_message"], seconds["by hand"], strict=True)
-        ]
-        print(
-            f"{connection.vendor}, Django {django.get_version()}, Python "
-            f"{platform.python_version()}, {options.rounds} rounds of {options.count}"
-        )
-        print(f"{'':14}{'median':>10}{'min':>10}{'max':>10}")
-        for name, taken in seconds.items():
-            row = [statistics.median(taken), min(taken), max(taken)]
-            print(f"{name:14}" + "".join(f"{value * 1000:>8.2f}ms" for value in row))
-        row = [statistics.median(ratios), min(ratios), max(ratios)]
-        print(f"{'ratio':14}" + "".join(f"{value:>9.2f}x" for value in row))
-    finally:
-        teardown_databases(databases, verbosity=0)
-        process.terminate()
+        took = measured.timed_calls(sides, options.rounds, options.count)
+    ratios = measured.ratios(took["send_message"], took["by hand"])
+    most = TIMES.get(connection.vendor)
+    measured.tell(
+        options,
+        [
+            *(Figure.of(name, "a message", taken, unit="ms") for name, taken in took.items()),
+            Figure.of("send_message", "times by hand", ratios, unit="x", at_most=most),
+        ],
+        size=f"{options.rounds} rounds of {options.count} messages",
+        database=database,
+        packages=["Django", "requests"],
+    )
 
 
 if __name__ == "__main__":

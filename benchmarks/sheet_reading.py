@@ -1,28 +1,22 @@
 """What it costs to read an uploaded sheet: time a row, and memory for few rows and for many.
 
 CSV against the csv module alone, XLSX against openpyxl alone in its read-only mode: what the checks
-cost that make the same readers safe to give an upload to. Each run is a process of its own, so that
-the peak of its memory is its own; rounds are interleaved; times are of the CPU.
+cost that make an upload safe to read. Each run is a process of its own, so that the peak of its
+memory is its own; rounds are interleaved; times are of the CPU.
 
-    python benchmarks/sheet_reading.py --rows 200000 --rounds 3
+    python -m benchmarks.sheet_reading
 """
 
-import argparse
 import csv
-import multiprocessing
-import resource
-import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks import measured
+from benchmarks.measured import Figure
 
 COLUMNS = ["to", "name", "order_code", "amount", "delivery_date", "note"]
 FEW = 1_000
-
-context = multiprocessing.get_context("spawn")
 
 
 def row(number):
@@ -76,66 +70,66 @@ def read_by_openpyxl(path):
     return sum(1 for _row in workbook.worksheets[0].iter_rows(values_only=True)) - 1
 
 
-def measure(read, path, rows, answer):
+def measure(read, path, rows):
+    """Return the microseconds of a row, and the peak of memory in MiB."""
     began = time.process_time()
     if read(path) != rows:
         raise SystemExit(f"{read.__name__} lost rows.")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    answer.put(((time.process_time() - began) / rows * 1e6, peak))
+    return (time.process_time() - began) / rows * 1e6, measured.peak_memory()
 
 
-def written_apart(write, path, rows):
-    # A process begins with the peak of the one that starts it.
-    process = context.Process(target=write, args=(path, rows))
-    process.start()
-    process.join()
-    if process.exitcode:
-        raise SystemExit(f"{write.__name__} failed.")
-
-
-def in_its_own_process(read, path, rows):
-    answer = context.Queue()
-    process = context.Process(target=measure, args=(read, path, rows, answer))
-    process.start()
-    measured = answer.get()
-    process.join()
-    return measured
+READERS = {
+    "csv module": (read_by_csv_module, "csv"),
+    "CSV": (read_by_sheets, "csv"),
+    "openpyxl": (read_by_openpyxl, "xlsx"),
+    "XLSX": (read_by_sheets, "xlsx"),
+}
+"""What reads, and what it reads."""
+COMPARED = [("CSV", "csv module"), ("XLSX", "openpyxl")]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = measured.parser(__doc__)
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    readers = [
-        (read_by_csv_module, "csv"),
-        (read_by_sheets, "csv"),
-        (read_by_openpyxl, "xlsx"),
-        (read_by_sheets, "xlsx"),
-    ]
+    counts = (FEW, options.rows)
     with tempfile.TemporaryDirectory() as folder:
-        for rows in (FEW, options.rows):
+        for rows in counts:
             write_csv_file(Path(folder, f"{rows}.csv"), rows)
-            written_apart(write_workbook, Path(folder, f"{rows}.xlsx"), rows)
-        times = {reader: [] for reader in readers}
-        peaks = {reader: [] for reader in readers}
-        for _round in range(options.rounds):
-            for read, kind in readers:
-                _time, few = in_its_own_process(read, Path(folder, f"{FEW}.{kind}"), FEW)
-                a_row, many = in_its_own_process(
-                    read, Path(folder, f"{options.rows}.{kind}"), options.rows
-                )
-                times[read, kind].append(a_row)
-                peaks[read, kind].append((few, many))
-    print(f"{options.rows} rows of {len(COLUMNS)} columns, {options.rounds} rounds")
-    for read, kind in readers:
-        few, many = max(peaks[read, kind], key=lambda pair: pair[1] / pair[0])
-        taken = times[read, kind]
-        print(
-            f"{kind:5} {read.__name__:20} {statistics.median(taken):6.1f} us a row "
-            f"({min(taken):.1f}-{max(taken):.1f}); "
-            f"peak {few:.0f} MiB of {FEW} rows, {many:.0f} of all ({many / few:.2f} x)"
+            write_workbook(Path(folder, f"{rows}.xlsx"), rows)
+
+        def read(reader, kind):
+            return [
+                measured.apart(measure, reader, Path(folder, f"{rows}.{kind}"), rows)
+                for rows in counts
+            ]
+
+        results = measured.interleaved(
+            {name: lambda _turn, what=what: read(*what) for name, what in READERS.items()},
+            options.rounds,
         )
+    figures, times = [], {}
+    for name, rounds in results.items():
+        few = [peak for (_time, peak), _many in rounds]
+        many = [peak for _few, (_time, peak) in rounds]
+        times[name] = [time for _few, (time, _peak) in rounds]
+        figures += [
+            Figure.of(name, "a row", times[name], unit="µs"),
+            Figure.of(name, f"memory for {FEW:,} rows", few, unit="MiB"),
+            Figure.of(name, f"memory for {options.rows:,} rows", many, unit="MiB"),
+            Figure.of(name, "memory, times", measured.ratios(many, few), unit="x"),
+        ]
+    figures += [
+        Figure.of(ours, f"times {theirs}", measured.ratios(times[ours], times[theirs]), unit="x")
+        for ours, theirs in COMPARED
+    ]
+    measured.tell(
+        options,
+        figures,
+        size=f"{options.rounds} rounds of {options.rows:,} rows of {len(COLUMNS)} columns",
+        packages=["openpyxl", "xlsxwriter"],
+    )
 
 
 if __name__ == "__main__":

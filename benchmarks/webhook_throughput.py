@@ -5,32 +5,26 @@ connections, and do the same work on it: find the message by the provider's id, 
 move the message. anymail's view does it in a receiver of its signal, as a careful developer writes
 one. Ours is measured twice. `kept` is the default: the report becomes an event, and the message is
 noted for the worker, which asks about it. `believed` is CONFIRM_REPORTS off: the report moves the
-status at once.
+status at once. Every report is the first one of its message.
 
-Every report is the first one of its message. Needs the dependency group
-`benchmark`, and ends by itself.
-
-    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python benchmarks/webhook_throughput.py
+    DATABASE_URL=postgres://postgres@127.0.0.1:5432/postgres python -m benchmarks.webhook_throughput
 """
 
-import argparse
 import json
 import multiprocessing
 import os
-import platform
 import socket
-import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+from benchmarks import databases, measured
+from benchmarks.measured import Figure
 
 TOKEN = "a-token-of-the-benchmark"
 CLIENTS = 4
-DATABASE = "etelecom_webhook_benchmark"
+TIMES = 2.5
+"""The reports that are kept, at least, of what anymail's view takes."""
 
 SIDES = {
     "anymail": {"path": "/anymail/postmark/tracking/", "confirms": "1"},
@@ -41,15 +35,13 @@ SIDES = {
 
 def set_up():
     import django
-    import environ
     from django.conf import settings
 
-    database = environ.Env().db("DATABASE_URL")
     settings.configure(
         SECRET_KEY="benchmark",
         USE_TZ=True,
         ALLOWED_HOSTS=["127.0.0.1"],
-        ROOT_URLCONF="webhook_throughput_urls",
+        ROOT_URLCONF="benchmarks.webhook_throughput_urls",
         INSTALLED_APPS=[
             "django.contrib.auth",
             "django.contrib.contenttypes",
@@ -66,7 +58,7 @@ def set_up():
             "django.contrib.auth.middleware.AuthenticationMiddleware",
             "django.middleware.clickjacking.XFrameOptionsMiddleware",
         ],
-        DATABASES={"default": {**database, "CONN_MAX_AGE": 600}},
+        DATABASES={"default": databases.settings(CONN_MAX_AGE=600)},
         ANYMAIL={"WEBHOOK_SECRET": "user:password"},
         ETELECOM={
             "ACCOUNTS": {"default": {"USERNAME": "u", "PASSWORD": "p"}},
@@ -209,9 +201,8 @@ def start(side):
             *(sys.executable, "-m", "gunicorn", "--workers=2", f"--bind=127.0.0.1:{port}"),
             # Threads, for the plain worker keeps no connection.
             *("--worker-class=gthread", "--threads=4", "--keep-alive=30"),
-            *("--log-level=warning", "webhook_throughput:application()"),
+            *("--log-level=warning", "benchmarks.webhook_throughput:application()"),
         ],
-        cwd=HERE,
         env={**os.environ, "CONFIRMS": SIDES[side]["confirms"]},
     )
     ends_at = time.monotonic() + 30
@@ -226,61 +217,45 @@ def start(side):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = measured.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--count", type=int, default=3000, help="reports a round and side")
     options = parser.parse_args()
     set_up()
+    databases.require_postgresql()
 
-    import django
-    from django.db import connection
-    from django.test.utils import setup_databases, teardown_databases
-
-    connection.settings_dict["TEST"]["NAME"] = DATABASE
-    databases = setup_databases(verbosity=0, interactive=False)
-    base, _, _name = os.environ["DATABASE_URL"].rpartition("/")
-    os.environ["DATABASE_URL"] = f"{base}/{DATABASE}"
-    servers = {}
-    try:
+    with databases.made() as database:
         seed((options.rounds + 1) * options.count)
-        servers = {side: start(side) for side in SIDES}
-        rates = {side: [] for side in SIDES}
-        for turn in range(options.rounds + 1):
-            numbers = range(turn * options.count, (turn + 1) * options.count)
-            order = list(SIDES) if turn % 2 else list(reversed(SIDES))
-            for side in order:
-                measured = rate(side, servers[side][1], numbers)
-                # The first one warms up.
-                if turn:
-                    rates[side].append(measured)
-        print(
-            f"{connection.vendor}, Django {django.get_version()}, Python "
-            f"{platform.python_version()}, {options.rounds} rounds of {options.count}"
-        )
-        print(f"{'reports/s':12}{'median':>10}{'min':>10}{'max':>10}{'ratio':>10}{'':>18}")
-        for side, measured in rates.items():
-            row = "".join(
-                f"{value:>10.0f}"
-                for value in (statistics.median(measured), min(measured), max(measured))
+        servers = {}
+        try:
+            for side in SIDES:
+                servers[side] = start(side)
+            rates = measured.interleaved(
+                {
+                    side: lambda turn, side=side: rate(
+                        side,
+                        servers[side][1],
+                        range(turn * options.count, (turn + 1) * options.count),
+                    )
+                    for side in SIDES
+                },
+                options.rounds,
             )
-            ratios = [
-                ours / theirs for ours, theirs in zip(measured, rates["anymail"], strict=True)
-            ]
-            median = statistics.median(ratios)
-            print(f"{side:12}{row}{median:>9.2f}x  ({min(ratios):.2f}x-{max(ratios):.2f}x)")
-    finally:
-        for server, _port in servers.values():
-            server.terminate()
-            server.wait()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = %s AND pid <> pg_backend_pid()",
-                [DATABASE],
-            )
-        teardown_databases(databases, verbosity=0)
+        finally:
+            for server, _port in servers.values():
+                server.terminate()
+                server.wait()
+    figures = [Figure.of(side, "reports a second", each) for side, each in rates.items()]
+    for side, least in (("kept", TIMES), ("believed", None)):
+        ratios = measured.ratios(rates[side], rates["anymail"])
+        figures.append(Figure.of(side, "times anymail", ratios, unit="x", at_least=least))
+    measured.tell(
+        options,
+        figures,
+        size=f"{options.rounds} rounds of {options.count:,} reports",
+        database=database,
+        packages=["Django", "django-anymail", "gunicorn"],
+    )
 
 
 if __name__ == "__main__":
