@@ -19,6 +19,7 @@ import time
 
 from benchmarks import answering, databases, measured
 from benchmarks.measured import Figure
+from benchmarks.send_cost import seed
 
 PARAMS = {"a": "An", "b": "DH-1024", "c": "150000", "d": "24/12/2026", "e": "x"}
 
@@ -227,15 +228,6 @@ def clear():
 
     for model in (MessageEvent, MessageLog, Log, Email):
         model.objects.all()._raw_delete(using="default")
-
-
-def seed():
-    from django_etelecom.models import MessageTemplate, RouteRule
-
-    RouteRule.objects.create(name="ZNS, then SMS", channels=["1", "3"], is_default=True)
-    template = MessageTemplate.objects.create(code="order", text="{a} {b} {c} {d} {e}")
-    for position, name in enumerate("abcde"):
-        template.parameters.create(name=name, position=position)
 
 
 def sent(side, count):
