@@ -51,6 +51,7 @@ RUNS = [
     Run("send_cost", BOTH, FEW_MESSAGES),
     Run("guard_cost", BOTH, FEW_MESSAGES),
     Run("api_cost", BOTH, FEW_MESSAGES),
+    Run("post_cost", (NONE,), "--rounds 3 --count 100"),
     Run("campaign_loading", BOTH, "--rounds 2 --counts 100 2000"),
     # One by one, each committed to a file: five thousand of the loop would take too long.
     Run("queue_throughput", (SQLITE,), FEW_ROUNDS, "--count 1000"),
