@@ -55,7 +55,7 @@ def test_command__runs_every_benchmark():
     }
 
     # Of killed workers it is told whether they were right, not how fast.
-    assert {run.benchmark for run in command.RUNS} == scripts - {"__main__", "kill_worker"}
+    assert {run.benchmark for run in command.RUNS} == scripts - {"__main__"}
 
 
 def test_command__is_the_one_of_tox():
