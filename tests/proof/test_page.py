@@ -1,0 +1,54 @@
+"""The table of the proof tells what was done and found, and the page what each check does."""
+
+import importlib.util
+
+import pytest
+
+from proof.checks import CHECKS, SQLITE
+from proof.page import explained, page, table
+from proof.results import Result
+
+WELL = Result(
+    check="kills", database="SQLite 3", did="10 kills", wrong={"sent twice": 0}, seconds=3.2
+)
+BROKEN = Result(check="kills", database="SQLite 3", did="10 kills", wrong={"sent twice": 1200})
+
+
+def test_table__what_was_done_and_found():
+    assert table([WELL])[-1] == "| kills | SQLite 3 | 10 kills | 0 sent twice | 3 |"
+
+
+def test_table__what_must_not_happen_is_bold():
+    assert "**1,200 sent twice**" in table([BROKEN])[-1]
+
+
+def test_result__survives_its_journey():
+    assert Result.of_json(BROKEN.as_json()) == BROKEN
+    assert WELL.holds
+    assert not BROKEN.holds
+
+
+def test_page__has_the_table_and_what_each_check_does():
+    text = page(CHECKS, [WELL], seed=7, nightly=False, minutes=9.4)
+
+    assert table([WELL])[-1] in text
+    assert "9 minutes" in text
+    assert "seed 7" in text
+    for check in CHECKS:
+        assert explained(check) in text
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda one: one.module)
+def test_check__is_a_module_that_says_what_it_does(check):
+    assert importlib.util.find_spec(f"proof.{check.module}")
+    assert explained(check)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda one: one.module)
+@pytest.mark.parametrize("nightly", [False, True])
+def test_check__is_shared_out_whole(check, nightly):
+    shares = [check.share(database, nightly=nightly) for database in check.databases]
+
+    assert sum(shares) == (check.nightly if nightly else check.short)
+    assert max(shares) - min(shares) <= 1
+    assert SQLITE not in check.databases or shares[0] >= 1
