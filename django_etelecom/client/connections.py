@@ -8,6 +8,8 @@ write, and the moment before that write is on record.
 import concurrent.futures
 import contextvars
 import http.client
+import io
+import re
 import socket
 import ssl
 import threading
@@ -22,6 +24,10 @@ MAX_IDLE = 4.0
 
 MAX_RECEIVED = 128 * 1024
 """Bytes of one answer, headers and framing included; TLS's own are not counted."""
+
+
+STATUS_LINE = re.compile(rb"HTTP/[0-9.]+[ \t]+[1-9][0-9]{2}(?:[ \t\r\n]|\Z)")
+"""How an answer begins. http.client takes `+2_00` for 200, and libcurl `2000` or `200;`."""
 
 
 class OutOfTime(TimeoutError):
@@ -95,6 +101,16 @@ class LimitedTLSSocket(ssl.SSLSocket):
         return super().send(*args)
 
 
+class Lines(io.BufferedReader):
+    """What http.client reads of an answer, in which all that looks like a status line is one."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        if line.lstrip().startswith(b"HTTP/") and not STATUS_LINE.match(line):
+            raise http.client.HTTPException("no status line")
+        return line
+
+
 class Connection:
     """A connection to one server, dialled for its first request. Used by one thread at a time."""
 
@@ -127,6 +143,7 @@ class Connection:
             b"%b%d\r\n\r\n%b" % (head, len(body.reveal()), body.reveal()),
         )
         response = http.client.HTTPResponse(self._socket, method="POST")
+        response.fp = Lines(response.fp.detach())
         response.begin()
         # Of two lengths http.client believes the first.
         if len(set(response.headers.get_all("Content-Length", []))) > 1:

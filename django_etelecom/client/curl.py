@@ -417,11 +417,12 @@ class _Handle:
             # Of the last one of several answers; those before it are of kind 100.
             self._headers = {}
             # Those but 100 other clients take for the answer, and that is what they mean here.
-            if re.match(rb"HTTP/\S+ 1(?!00)", line):
-                return 0
-        elif line.strip():
+            is_interim = re.match(rb"HTTP/\S+ 1(?!00)", line)
+            return len(line) if connections.STATUS_LINE.match(line) and not is_interim else 0
+        if line.strip():
             name, _, value = line.decode("latin-1").partition(":")
-            self._headers[name.strip().lower()] = value.strip()
+            name, value = name.strip().lower(), value.strip()
+            self._headers[name] = value
         return len(line)
 
     def _take_body(self, piece: bytes) -> int:

@@ -320,6 +320,10 @@ FAULTS = {
     "two lengths": Fault(
         says(OK, b"Content-Length: 9\r\nContent-Length: 10\r\n\r\n", BODY), NOT_HTTP
     ),
+    **{
+        f"status {status}": Fault(says(answer(status=f"{status} OK")), (*BAD, *NOT_HTTP))
+        for status in ("0200", "2000", "2_00", "+200", "200;", "20", "000", "0401", "4_01")
+    },
     "truncated chunk": Fault(says(CHUNKED, b"ff\r\nabc"), LOST),
     "bomb": Fault(says(BOMBED), BAD, http_status=200),
     "bombed redirect": Fault(says(BOMBED_REDIRECT), BAD, http_status=302),
