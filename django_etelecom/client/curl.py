@@ -422,7 +422,11 @@ class _Handle:
         if line.strip():
             name, _, value = line.decode("latin-1").partition(":")
             name, value = name.strip().lower(), value.strip()
-            self._headers[name] = value
+            before = self._headers.get(name, value)
+            if name == "content-length" and before != value:
+                # Of two lengths libcurl passes over one that is no number to it.
+                return 0
+            self._headers[name] = value if before == value else f"{before}, {value}"
         return len(line)
 
     def _take_body(self, piece: bytes) -> int:

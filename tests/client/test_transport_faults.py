@@ -320,6 +320,15 @@ FAULTS = {
     "two lengths": Fault(
         says(OK, b"Content-Length: 9\r\nContent-Length: 10\r\n\r\n", BODY), NOT_HTTP
     ),
+    "two lengths, one beyond all numbers": Fault(
+        says(OK, b"Content-Length: 60\r\nContent-Length: %d\r\n\r\n" % 10**30, BODY),
+        (*BAD, *NOT_HTTP),
+    ),
+    "two encodings, the last one none": Fault(
+        says(answer(headers="Content-Encoding: gzip\r\nContent-Encoding: identity\r\n")),
+        BAD,
+        http_status=200,
+    ),
     **{
         f"status {status}": Fault(says(answer(status=f"{status} OK")), (*BAD, *NOT_HTTP))
         for status in ("0200", "2000", "2_00", "+200", "200;", "20", "000", "0401", "4_01")
