@@ -29,4 +29,5 @@ CHECKS = [
     Check("outages", 3, 3),
     Check("mutations", 1, 1, (SQLITE,)),
     Check("cuts", 200, 2_000, (POSTGRESQL, MARIADB)),
+    Check("answers", 20_000, 1_000_000),
 ]

@@ -5,18 +5,21 @@ from . import site as site  # isort: skip  # first: it loads the site
 import contextlib
 import datetime
 import logging
+import os
 import time
 import warnings
 
 from celery.platforms import SecurityWarning
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.test import override_settings
 from django.utils import timezone
 
+from django_etelecom import reports
 from django_etelecom.exceptions import SendBlocked
 from django_etelecom.models import MessageLog
 from django_etelecom.sender import send_now
-from django_etelecom.services import send_message
+from django_etelecom.services import resume_account, send_message
 from django_etelecom.worker import Worker
 
 from .celery_app import app
@@ -89,6 +92,51 @@ def work_for_celery(broker: str, step: Step | None, occurrence: int, port: int) 
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]
     )
+
+
+def work_off(first: str, last: str, seconds: float, log: str) -> None:
+    """Be a worker that sends all that is queued, whatever pauses the accounts.
+
+    Args:
+        first: the first of the recipients.
+        last: the last of them.
+        seconds: that the provider has for an answer.
+        log: the file for what goes wrong.
+    """
+    _complain_to(log)
+    queued = MessageLog.objects.filter(status="queued", recipient__gte=first, recipient__lte=last)
+    with _patience(seconds):
+        while queued.exists():
+            for alias in settings.ETELECOM["ACCOUNTS"]:
+                resume_account(alias)
+            if not Worker(concurrency=64).run_once():
+                time.sleep(0.05)
+
+
+def ask(first: str, last: str, seconds: float, log: str) -> None:
+    """Ask once about each message that was accepted; the arguments are those of `work_off`."""
+    _complain_to(log)
+    accepted = MessageLog.objects.filter(recipient__gte=first, recipient__lte=last)
+    with _patience(seconds):
+        reports.refresh_many(accepted.filter(status="accepted").order_by("pk"), patience=600)
+
+
+def _patience(seconds: float) -> override_settings:
+    accounts = {
+        alias: {**account, "TIMEOUT": seconds}
+        for alias, account in settings.ETELECOM["ACCOUNTS"].items()
+    }
+    return override_settings(ETELECOM={**settings.ETELECOM, "ACCOUNTS": accounts})
+
+
+def _complain_to(log: str) -> None:
+    """Have tracebacks, and what the app logs of errors it did not expect, written to a file."""
+    file = os.open(log, os.O_WRONLY | os.O_CREAT)
+    os.dup2(file, 2)
+    logger = logging.getLogger("django_etelecom")
+    logger.setLevel(logging.ERROR)
+    for handler in logger.handlers:
+        handler.addFilter(lambda record: record.exc_info or record.levelno >= logging.CRITICAL)
 
 
 def _meet(step: Step | None, occurrence: int, port: int) -> None:

@@ -1,0 +1,68 @@
+"""The answers of the proof are the same for the same seed, and mean what they are made to mean."""
+
+import json
+import random
+
+import pytest
+
+from proof.made_answers import (
+    DAMAGED_SHARE,
+    KINDS,
+    STATUS_KINDS,
+    answer_to_send,
+    answer_to_status,
+    sound_answer,
+)
+from proof.reading import read_send, read_status
+
+NUMBERS = [f"8491{place:07}" for place in range(1500)]
+
+
+@pytest.mark.parametrize("make", [answer_to_send, answer_to_status])
+def test_answer__is_made_of_seed_and_number_alone(make):
+    first = [make(7, number) for number in NUMBERS[:100]]
+
+    assert first == [make(7, number) for number in reversed(NUMBERS[:100])][::-1]
+    assert first != [make(8, number) for number in NUMBERS[:100]]
+
+
+def test_answers__all_kinds_come_and_some_are_damaged():
+    answers = [answer_to_send(1, number) for number in NUMBERS]
+
+    damaged = sum(answer.statuses is None for answer in answers)
+    assert abs(damaged / len(answers) - DAMAGED_SHARE) < 0.05
+    assert {answer.name for answer in answers} >= {*KINDS} - {"no end"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sound_answer__what_it_must_come_to_can_be_read_of_it(kind):
+    for number in NUMBERS[:30]:
+        answer = KINDS[kind][1](random.Random(number), number)  # noqa: S311
+        if not answer.is_exact:
+            continue
+        reading = read_send(answer.raw)
+        assert answer.statuses <= reading.statuses, answer.raw[:500]
+        if answer.provider_id is not None:
+            assert answer.provider_id in reading.ids | {""}
+
+
+@pytest.mark.parametrize("kind", STATUS_KINDS)
+def test_sound_status__what_it_must_come_to_can_be_read_of_it(kind):
+    for number in NUMBERS[:30]:
+        answer = STATUS_KINDS[kind][1](random.Random(number), number)  # noqa: S311
+        if answer.is_exact:
+            assert answer.statuses <= read_status(answer.raw).statuses, answer.raw[:500]
+
+
+def test_sound_answer__pieces_are_the_whole():
+    answer = sound_answer(random.Random(1), NUMBERS[0])  # noqa: S311
+
+    assert answer.raw == b"".join(answer.pieces)
+    assert answer.name in KINDS
+
+
+def test_accepted__names_the_message_by_an_id_of_its_own():
+    ids = {KINDS["accepted"][1](random.Random(1), number).provider_id for number in NUMBERS}  # noqa: S311
+
+    assert len(ids) == len(NUMBERS)
+    assert all(json.dumps(one).isascii() for one in ids)
