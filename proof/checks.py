@@ -30,4 +30,6 @@ CHECKS = [
     Check("mutations", 1, 1, (SQLITE,)),
     Check("cuts", 200, 2_000, (POSTGRESQL, MARIADB)),
     Check("answers", 20_000, 1_000_000),
+    # Once on each database: there is no more than all of them.
+    Check("orders", 3, 3),
 ]
