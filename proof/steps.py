@@ -10,9 +10,10 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
-from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 from django_etelecom.backends.bulk import BulkBackend
 from django_etelecom.client.connections import LimitedSocket
@@ -41,20 +42,32 @@ _SET = re.compile(r"\bWHERE\b")
 class Fate:
     """Kills this process when it comes to a step for the n-th time."""
 
-    def __init__(self, step: Step, occurrence: int, *, port: int) -> None:
-        """Bring it over this process.
+    def __init__(
+        self,
+        step: Step,
+        occurrence: int,
+        *,
+        port: int,
+        claims: Callable[..., bool] | None = None,
+        records: Callable[..., bool] | None = None,
+    ) -> None:
+        """Bring it over this process, before it connects to its database.
 
         Args:
             step: where to die.
             occurrence: at which time, from 1.
             port: the provider's.
+            claims: given a statement and its parameters: tells whether it claims a message.
+            records: the same: whether it keeps what came of an attempt.
         """
         self.step = step
         self._left = occurrence
         self._port = port
+        self._claims = claims or is_claim
+        self._records = records or is_record
         self._lock = threading.Lock()
-        self._claims = self._records = False
-        connection.execute_wrappers.append(self._execute)
+        self._written = _Written()
+        connection_created.connect(self._join, weak=False)
         commit = BaseDatabaseWrapper._commit
 
         def committing(wrapper):
@@ -79,28 +92,33 @@ class Fate:
 
     # The database
 
+    def _join(self, connection, **_: object) -> None:
+        # A thread has a connection of its own, which may be opened more than once.
+        if self._execute not in connection.execute_wrappers:
+            connection.execute_wrappers.append(self._execute)
+
     def _execute(self, execute, sql, params, many, context):
-        claims, records = is_claim(sql, params), is_record(sql)
+        claims, records = self._claims(sql, params), self._records(sql, params)
         if claims:
             self.comes_to(Step.BEFORE_CLAIM)
         if records:
             self.comes_to(Step.BEFORE_COMMIT)
         result = execute(sql, params, many, context)
-        self._claims |= claims
-        self._records |= records
+        self._written.claim |= claims
+        self._written.record |= records
         if not context["connection"].in_atomic_block:
             self._has_committed()
         return result
 
     def _come_to_commit(self) -> None:
-        if self._claims:
+        if self._written.claim:
             self.comes_to(Step.BEFORE_CLAIM)
-        if self._records:
+        if self._written.record:
             self.comes_to(Step.BEFORE_COMMIT)
 
     def _has_committed(self) -> None:
-        claims, records = self._claims, self._records
-        self._claims = self._records = False
+        claims, records = self._written.claim, self._written.record
+        self._written.claim = self._written.record = False
         if claims:
             self.comes_to(Step.AFTER_CLAIM)
         if records:
@@ -138,6 +156,13 @@ class Fate:
         LimitedSocket.connect, LimitedSocket.sendall = connecting, sending
 
 
+class _Written(threading.local):
+    """What a thread has written and not yet committed."""
+
+    claim = False
+    record = False
+
+
 def is_claim(sql: str, params) -> bool:
     """Tell whether a statement makes a message `sending`."""
     verb = sql.split(None, 1)[0]
@@ -148,6 +173,6 @@ def is_claim(sql: str, params) -> bool:
     return "sending" in list(written)
 
 
-def is_record(sql: str) -> bool:
+def is_record(sql: str, params=None) -> bool:
     """Tell whether a statement keeps what came of an attempt."""
     return sql.startswith("INSERT") and EVENTS in sql[:60]
