@@ -101,7 +101,8 @@ def main() -> None:
         results = [future.result() for future in futures]
     minutes = (time.monotonic() - began) / 60
 
-    print("", *table(results), "", f"Seed {seed}; {minutes:.1f} minutes.", sep="\n")
+    print("", *table(results), "", *(one.appendix for one in results if one.appendix), sep="\n")
+    print(f"Seed {seed}; {minutes:.1f} minutes.")
     if checks == CHECKS and set(chosen) == set(DATABASES):
         PAGE.write_text(page(checks, results, seed=seed, nightly=options.nightly, minutes=minutes))
         print(f"Written to {PAGE}.")

@@ -70,6 +70,7 @@ def page(
         *(f"{line}\n" for line in table(results)),
         "\n## What each check does\n\n",
         *(f"`{check.module}`\n: {explained(check)}\n\n" for check in checks),
+        *(f"{one.appendix}\n" for one in results if one.appendix),
         f"{form} on {datetime.date.today():%d %B %Y}, {minutes:.0f} minutes on "  # noqa: DTZ011
         f"{os.cpu_count()} cores; seed {seed}; Python {platform.python_version()}, {versions}.\n",
     ]

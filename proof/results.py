@@ -21,6 +21,8 @@ class Result:
     examples: list[str] = dataclasses.field(default_factory=list)
     """Of what was wrong, each a sentence with what it takes to see it again."""
     seconds: float = 0.0
+    appendix: str = ""
+    """What the page says of it below the table, in Markdown."""
 
     @property
     def holds(self) -> bool:
