@@ -12,6 +12,7 @@ be tried.
 
 import argparse
 import concurrent.futures
+import importlib.metadata
 import os
 import random
 import socket
@@ -47,6 +48,22 @@ def unreachable(database: str) -> str:
     return ""
 
 
+def uninstalled(check: Check) -> str:
+    """Return why a check cannot be tried here, as a sentence; "": it can."""
+    missing = []
+    for name in check.packages:
+        try:
+            importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if not missing:
+        return ""
+    return (
+        f"The check {check.module} needs {', '.join(missing)}: not installed. Install the "
+        "dependency group `proof`, or name the checks that are to run by --only."
+    )
+
+
 def run(check: Check, database: str, *, count: int, seed: int) -> Result:
     """Run one check on one database in a process of its own."""
     command = [sys.executable, "-m", "proof.job", check.module, DATABASES[database]]
@@ -80,7 +97,8 @@ def main() -> None:
     seed = random.randrange(10**6) if options.seed is None else options.seed
     chosen = options.database or list(DATABASES)
     checks = [one for one in CHECKS if not options.only or one.module in options.only]
-    if missing := list(filter(None, map(unreachable, chosen))):
+    untriable = [*map(unreachable, chosen), *map(uninstalled, checks)]
+    if missing := list(filter(None, untriable)):
         print(*missing, sep="\n", file=sys.stderr)
         sys.exit(2)
 

@@ -14,6 +14,10 @@ class Check:
     """How often, over all databases together, in the form for every day."""
     nightly: int
     databases: tuple[str, ...] = (SQLITE, POSTGRESQL, MARIADB)
+    settings: str = "proof.settings"
+    """Of the site that it needs."""
+    packages: tuple[str, ...] = ()
+    """What has to be installed besides, as PyPI calls it."""
 
     def share(self, database: str, *, nightly: bool) -> int:
         """Return how much of it one database has to bear."""

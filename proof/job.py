@@ -19,6 +19,7 @@ from pathlib import Path
 
 from django_etelecom.simulator import Simulator
 
+from .checks import CHECKS
 from .proxy import Proxy
 from .results import Result
 
@@ -142,6 +143,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--part", action="append", default=[], help="of the check; repeatable")
     options = parser.parse_args()
+    settings = {one.module: one.settings for one in CHECKS}
+    # A module that is tried before it is one of them has the common site.
+    os.environ["DJANGO_SETTINGS_MODULE"] = settings.get(options.check, "proof.settings")
     began = time.monotonic()
     with open_job(
         options.database_url, count=options.count, seed=options.seed, parts=tuple(options.part)
