@@ -36,4 +36,12 @@ CHECKS = [
     Check("answers", 20_000, 1_000_000),
     # Once on each database: there is no more than all of them.
     Check("orders", 3, 3),
+    Check(
+        "peers",
+        10,
+        100,
+        (POSTGRESQL,),
+        settings="proof.peer_site.settings",
+        packages=("celery", "django-anymail", "django-post_office", "requests"),
+    ),
 ]
