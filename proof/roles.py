@@ -8,6 +8,7 @@ import logging
 import os
 import time
 import warnings
+from collections.abc import Mapping
 
 from celery.platforms import SecurityWarning
 from django.conf import settings
@@ -25,18 +26,36 @@ from django_etelecom.worker import Worker
 from .celery_app import app
 from .steps import Fate, Step
 
+PARAMS = {"order_code": "DH-1024", "pin": "271828"}
 
-def send(number: str, step: Step | None, occurrence: int, port: int) -> None:
+
+def send(
+    number: str,
+    step: Step | None,
+    occurrence: int,
+    port: int,
+    *,
+    template: str = "order",
+    params: Mapping[str, str] = PARAMS,
+) -> None:
     """Be a view that sends one message."""
     _meet(step, occurrence, port)
-    send_message("order", number, {"order_code": "DH-1024", "pin": "271828"})
+    send_message(template, number, params)
 
 
-def send_at_commit(number: str, step: Step | None, occurrence: int, port: int) -> None:
+def send_at_commit(
+    number: str,
+    step: Step | None,
+    occurrence: int,
+    port: int,
+    *,
+    template: str = "order",
+    params: Mapping[str, str] = PARAMS,
+) -> None:
     """Be a view that sends one message once its transaction has committed."""
     _meet(step, occurrence, port)
     with transaction.atomic():
-        send_message("order", number, {"order_code": "DH-1024", "pin": "271828"})
+        send_message(template, number, params)
 
 
 def work(step: Step | None, occurrence: int, port: int, concurrency: int = 4) -> None:
