@@ -90,9 +90,8 @@ def route_rule(
     channels: Sequence[str], *, base_url: str, form: Literal["string", "list"] | None
 ) -> str | list[str]:
     """Return `routerule` in the form that the host takes, unless `form` says which."""
-    if form is None:
-        form = "string" if _host(base_url) == _STRING_ROUTE_HOST else "list"
-    return ",".join(channels) if form == "string" else list(channels)
+    is_string = _host(base_url) == _STRING_ROUTE_HOST if form is None else form == "string"
+    return ",".join(channels) if is_string else list(channels)
 
 
 def _host(base_url: str) -> str | None:
