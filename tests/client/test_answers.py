@@ -85,6 +85,7 @@ def test_unauthorized(case, refusal, detail):
     result = sample(case)
     assert result.outcome is Outcome.REJECTED
     assert result.refusal is refusal
+    assert result.provider_status == "401"
     assert result.provider_detail == detail
     assert result.http_status == 401
 
@@ -152,6 +153,7 @@ def test_status__not_understood(status):
 def test_status__unknown_one_is_kept():
     result = sample("unknown_status")
     assert_not_understood(result)
+    assert result.failure_detail == "the status is not in the provider's table"
     assert (result.provider_status, result.provider_detail) == ("-7", "Something new")
 
 
@@ -211,6 +213,12 @@ def test_content_encoding__identity_is_none():
 )
 def test_contradiction(body):
     assert_not_understood(decipher(body))
+
+
+def test_contradiction__is_kept():
+    body = {"status": "1", "Status": "-1"}
+    result = decipher(body)
+    assert (result.http_status, result.payload) == (200, body)
 
 
 @pytest.mark.parametrize("value", [b'"1"', b"1"])

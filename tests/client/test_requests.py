@@ -29,6 +29,11 @@ PROVIDER = "https://sms.etelecom.vn"
             "https://proxy.example/omni/api/OmniMessage/SendMessage",
         ),
         ("https://proxy.example/omni", "https://proxy.example/omni/api/OmniMessage/SendMessage"),
+        ("https://proxy.example/X/", "https://proxy.example/X/api/OmniMessage/SendMessage"),
+        (
+            "https://proxy.example/to/http://api",
+            "https://proxy.example/to/http://api/OmniMessage/SendMessage",
+        ),
         ("https://api", "https://api/api/OmniMessage/SendMessage"),
         ("https://[::1", "https://[::1/api/OmniMessage/SendMessage"),
     ],
@@ -87,6 +92,11 @@ def test_send_message_body():
         "templatecode": "ORDER",
         "list_param": {"customer_name": "Nguyễn Văn An", "otp": "canary-otp"},
     }
+
+
+def test_send_message_body__route_rule_in_the_form_that_the_account_says():
+    written = json.loads(body(routerule_format="list").reveal())
+    assert written["routerule"] == ["1", "3"]
 
 
 def test_send_message_body__any_text_can_be_written():
