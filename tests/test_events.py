@@ -1,10 +1,14 @@
 """The fold: the strongest evidence stands, in whatever order it comes."""
 
 import pytest
+from django.utils import timezone
 
 from django_etelecom import events
 from django_etelecom.client.protocol import Outcome, SendResult
-from django_etelecom.models import MessageLog
+from django_etelecom.events import Evidence
+from django_etelecom.models import MessageEvent, MessageLog
+from django_etelecom.models.messages import Source, Status
+from tests.replica import OnReplica
 from tests.test_lifecycle import make  # noqa: F401
 
 pytestmark = pytest.mark.django_db
@@ -54,3 +58,30 @@ def test_record_send__ends_the_lease(make):  # noqa: F811
     events.record_send(message, ACCEPTED, can_be_asked=True)
 
     assert MessageLog.objects.get().lease_expires_at is None
+
+
+@pytest.mark.parametrize("was", ["sending", "delivered"])
+def test_record_send__shows_the_row_as_it_was_written(make, settings, was):  # noqa: F811
+    message = make(status=was)
+    settings.DATABASE_ROUTERS = [OnReplica(MessageLog, MessageEvent)]
+
+    events.record_send(message, ACCEPTED, can_be_asked=True)
+
+    assert message.provider_message_id == "ICOMNI7"
+
+
+def test_record_requeued__shows_the_row_as_it_was_written(make, settings):  # noqa: F811
+    message = make(status="sending", send_at=timezone.now(), attempts=1)
+    settings.DATABASE_ROUTERS = [OnReplica(MessageLog, MessageEvent)]
+
+    assert events.record_requeued(message, SendResult(outcome=Outcome.NOT_SENT))
+    assert message.status == "queued"
+
+
+def test_record__shows_the_row_as_it_was_written(make, settings):  # noqa: F811
+    message = make(status="accepted", channels=["3"])
+    settings.DATABASE_ROUTERS = [OnReplica(MessageLog, MessageEvent)]
+
+    events.record(message, Evidence(source=Source.POLL, status=Status.DELIVERED))
+
+    assert message.status == "delivered"

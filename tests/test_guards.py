@@ -46,6 +46,7 @@ from django_etelecom.services import (
     send_message,
 )
 from django_etelecom.worker import Worker
+from tests.replica import OnReplica
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -343,12 +344,7 @@ def test_guards__what_the_database_undid_is_the_caller_s_to_run_again(
         otp()
 
 
-class NumbersOnReplica:
-    """Sends readers of what guards look at to a replica, which is not even there yet."""
-
-    def db_for_read(self, model, **hints):
-        looked_at = (Consent, MessageTemplate, NumberHistory, Suppression)
-        return "replica" if model in looked_at else None
+LOOKED_AT = (Consent, MessageTemplate, NumberHistory, Suppression)
 
 
 def test_guards__of_what_waits_look_where_it_was_written(
@@ -357,7 +353,7 @@ def test_guards__of_what_waits_look_where_it_was_written(
     at_hour(NOON)
     agree()
     queue_campaign(advertisement, [{"to": PHONE, "shop": "An"}])
-    settings.DATABASE_ROUTERS = [NumbersOnReplica()]
+    settings.DATABASE_ROUTERS = [OnReplica(*LOOKED_AT)]
 
     assert len(lifecycle.claim_due(etelecom_settings.account("default"), 8)) == 1
 
@@ -365,7 +361,7 @@ def test_guards__of_what_waits_look_where_it_was_written(
 def test_guards__of_a_check_look_where_messages_are_written(askable, otp_template, settings):
     otp()
     draft = drafts.prepare("login_otp", PHONE, Opaque({"otp": "483920"}))
-    settings.DATABASE_ROUTERS = [NumbersOnReplica()]
+    settings.DATABASE_ROUTERS = [OnReplica(*LOOKED_AT)]
 
     assert [one.guard for one in guards.verdicts(draft) if not one.passes] == ["cooldown"]
 

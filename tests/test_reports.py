@@ -25,9 +25,11 @@ from django_etelecom.models import (
     ReportedMessage,
     RouteRule,
 )
+from django_etelecom.models.messages import Status
 from django_etelecom.services import refresh_status, send_message
 from django_etelecom.worker import Tally, Worker
 from tests.backends import accepted, answering
+from tests.replica import OnReplica
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -880,6 +882,38 @@ def test_signals__tell_a_lapse_that_evidence_overtook(sent, askable, heard, monk
         ("accepted", "accepted", "poll", False),
         ("unknown", "accepted", None, False),
     ]
+
+
+@pytest.fixture
+def moved_by_the_database(sent, askable, settings):
+    """An event, after which a message was delivered without anything of ours."""
+    message = sent()
+    MessageLog.objects.update(status="delivered")
+    return message.events.create(source="webhook", status="delivered")
+
+
+def test_signals__tell_a_move_that_the_database_made(moved_by_the_database, heard, settings):
+    settings.DATABASE_ROUTERS = [OnReplica(MessageEvent)]
+
+    events.tell(Status.DELIVERED, event_pk=moved_by_the_database.pk)
+
+    assert heard == [("delivered", "delivered", "webhook", False)]
+
+
+def test_log__has_a_line_for_a_move_that_the_database_made(moved_by_the_database, caplog):
+    caplog.set_level(logging.INFO, "django_etelecom")
+
+    events.tell(Status.DELIVERED, event_pk=moved_by_the_database.pk)
+
+    [told] = caplog.messages
+    assert told.endswith(" to 84912•••678 by order_confirmation is delivered.")
+
+
+def test_signals__move_that_nobody_listens_to_asks_nothing(
+    moved_by_the_database, django_assert_num_queries
+):
+    with django_assert_num_queries(0):
+        events.tell(Status.DELIVERED, event_pk=moved_by_the_database.pk)
 
 
 def test_signals__receiver_that_raises_changes_nothing(sent, askable, caplog):

@@ -12,6 +12,7 @@ from django_etelecom.models import MessageEvent, MessageLog, RouteRule
 from django_etelecom.services import record_consent, send_message, suppress_number
 from tests.admin.conftest import PHONE, faults, page, send_url
 from tests.backends import answering
+from tests.replica import OnReplica
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -114,18 +115,8 @@ def test_refresh__no_answer(viewer, message, askable):
     assert (level, sentence[:27]) == ("warning", "The provider gave no answer")
 
 
-class EventsOnReplica:
-    """Sends readers of events to a replica, which is not even there yet."""
-
-    def db_for_read(self, model, **hints):
-        return "replica" if model is MessageEvent else None
-
-    def allow_relation(self, *rows, **hints):
-        return True
-
-
 def test_refresh__looks_for_the_answer_where_it_was_written(viewer, message, settings):
-    settings.DATABASE_ROUTERS = [EventsOnReplica()]
+    settings.DATABASE_ROUTERS = [OnReplica(MessageEvent)]
 
     assert said(viewer.post(refresh_url(message))) == [
         ("info", "The provider says nothing new of it.")
