@@ -136,7 +136,7 @@ def record_send(message: MessageLog, result: SendResult, *, can_be_asked: bool) 
             told["next_poll_at"] = _first_poll()
     row = MessageLog.objects.filter(pk=message.pk)
     waiting = False
-    with transaction.atomic(using=MessageLog.database(), savepoint=False):
+    with transaction.atomic(using=MessageLog.database()):
         moved = _move(row.filter(unreported), message, status, told)
         if not moved:
             moved = waiting = _move(row, message, status, told)
@@ -248,7 +248,7 @@ def record_requeued(message: MessageLog, result: SendResult) -> bool:
         False: it has no other; nothing was written.
     """
     evidence = of_send(result)
-    with transaction.atomic(using=MessageLog.database(), savepoint=False):
+    with transaction.atomic(using=MessageLog.database()):
         if not requeue(message):
             return False
         event = _append(message, evidence)
