@@ -16,6 +16,7 @@ from django_etelecom.services import (
     refresh_status,
     send_message,
 )
+from django_etelecom.signals import message_accepted
 from django_etelecom.worker import Worker
 from tests.backends import accepted
 
@@ -113,6 +114,22 @@ def test_worker__sends_what_is_queued_where_messages_are(elsewhere, order_params
 
     assert Worker().run_once().sent == 3
     assert set(MessageLog.objects.values_list("status", flat=True)) == {"accepted"}
+
+
+def test_worker__what_it_sent_is_told_to_those_who_listen(elsewhere):
+    heard = []
+
+    def hear(message, **told):
+        heard.append(message.status)
+
+    message_accepted.connect(hear)
+    try:
+        queue_message("login_otp", PHONE, {"otp": "483920"})
+        Worker().run_once()
+    finally:
+        message_accepted.disconnect(hear)
+
+    assert heard == ["accepted"]
 
 
 def test_worker__queues_again_where_messages_are(elsewhere):

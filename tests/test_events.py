@@ -52,6 +52,41 @@ def test_record_send__id_is_kept_where_a_report_was_quicker(make):  # noqa: F811
     assert message.provider_message_id == "ICOMNI7"
 
 
+def record_one(message, result, **options):
+    events.record_send(message, result, **options)
+
+
+def record_many(message, result, **options):
+    events.record_sends([(message, result)], **options)
+
+
+@pytest.mark.parametrize("record", [record_one, record_many])
+@pytest.mark.parametrize(
+    ("outcome", "told_id", "can_be_asked", "is_asked"),
+    [
+        (Outcome.ACCEPTED, "ICOMNI7", True, True),
+        (Outcome.UNKNOWN, "ICOMNI7", True, True),
+        (Outcome.ACCEPTED, "ICOMNI7", False, False),
+        (Outcome.ACCEPTED, "", True, False),
+        (Outcome.REJECTED, "ICOMNI7", True, False),
+    ],
+)
+def test_record_send__is_asked_about_later_where_it_can_be(
+    make,  # noqa: F811
+    record,
+    outcome,
+    told_id,
+    can_be_asked,
+    is_asked,
+):
+    message = make(status="sending")
+    result = SendResult(outcome=outcome, provider_message_id=told_id)
+
+    record(message, result, can_be_asked=can_be_asked)
+
+    assert (MessageLog.objects.get().next_poll_at is not None) == is_asked
+
+
 def test_record_send__ends_the_lease(make):  # noqa: F811
     message = make(status="sending")
 

@@ -26,7 +26,7 @@ from django_etelecom.models import (
     RouteRule,
 )
 from django_etelecom.models.messages import Status
-from django_etelecom.services import refresh_status, send_message
+from django_etelecom.services import queue_message, refresh_status, send_message
 from django_etelecom.worker import Tally, Worker
 from tests.backends import accepted, answering
 from tests.replica import OnReplica
@@ -830,6 +830,18 @@ def test_signals__tell_how_an_attempt_ended(sent, askable, heard, outcome):
     assert heard == [(outcome, outcome, "send", False)]
 
 
+@pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.REJECTED])
+def test_signals__tell_how_an_attempt_of_the_worker_ended(
+    askable, order_template, order_params, heard, outcome
+):
+    askable.answer = staticmethod(lambda outgoing: SendResult(outcome=outcome))
+    queue_message(order_template, PHONE, order_params)
+
+    work()
+
+    assert heard == [(outcome, outcome, "send", False)]
+
+
 def test_signals__tell_what_lapsed(sent, askable, heard):
     message = sent()
     heard.clear()
@@ -898,6 +910,20 @@ def test_signals__tell_a_move_that_the_database_made(moved_by_the_database, hear
     events.tell(Status.DELIVERED, event_pk=moved_by_the_database.pk)
 
     assert heard == [("delivered", "delivered", "webhook", False)]
+
+
+def test_log__has_a_line_for_an_attempt_of_the_worker(
+    askable, order_template, order_params, caplog
+):
+    askable.answer = staticmethod(
+        lambda outgoing: SendResult(outcome=Outcome.REJECTED, refusal=Refusal.PARAMETER)
+    )
+    queue_message(order_template, PHONE, order_params)
+
+    work()
+
+    [told] = caplog.messages
+    assert told.endswith(" to 84912•••678 by order_confirmation is rejected (parameter).")
 
 
 def test_log__has_a_line_for_a_move_that_the_database_made(moved_by_the_database, caplog):
