@@ -60,22 +60,35 @@ class Workshop:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "PYTHONPATH": str(self.folder / "mutants"),
-            MIGRATED_DATABASE: str(folder / "migrated.sqlite3"),
+            MIGRATED_DATABASE: str(self.folder / "migrated.sqlite3"),
         }
         self.environment.pop("DATABASE_URL", None)
 
-    def prepare(self) -> None:
+    def empty(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         # A path of Python's that is not there when it starts is never looked at.
         (self.folder / "mutants").mkdir(parents=True)
         for name in COPIED:
             (self.folder / name).symlink_to(ROOT / name)
+
+    def configure(self) -> None:
         configuration = CONFIGURATION.format(
             room=self.room, arguments=ARGUMENTS, tests=TESTS_BY_ROOM[self.room]
         )
         (self.folder / "pyproject.toml").write_text(
             (ROOT / "pyproject.toml").read_text() + configuration
         )
+
+    def migrate(self) -> None:
+        database = self.environment[MIGRATED_DATABASE]
+        Path(database).unlink(missing_ok=True)
+        environment = {
+            **self.environment,
+            "DATABASE_URL": f"sqlite:///{database}",
+            "PYTHONPATH": str(ROOT),
+        }
+        command = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
     def run(self, names: Sequence[str] = ()) -> None:
         # One at a time: they share a database.
@@ -99,19 +112,6 @@ class Workshop:
             ]
 
 
-def migrate(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    database = folder / "migrated.sqlite3"
-    database.unlink(missing_ok=True)
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "DATABASE_URL": f"sqlite:///{database}",
-    }
-    command = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.mutants", description=__doc__)
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"of {', '.join(TESTS_BY_ROOM)}")
@@ -124,17 +124,16 @@ def main() -> int:
     options = parser.parse_args()
     rooms = options.rooms or list(TESTS_BY_ROOM)
     folder = options.folder.resolve()
-    migrate(folder)
     found: list[Mutant] = []
     tallied: dict[str, Tally] = {}
     for room in rooms:
         workshop = Workshop(room, folder)
-        if options.again:
-            if names := survivors.surviving(workshop.statuses()):
-                workshop.run(names)
-        else:
-            workshop.prepare()
-            workshop.run()
+        if not options.again:
+            workshop.empty()
+        workshop.configure()
+        workshop.migrate()
+        # None: all of them.
+        workshop.run(survivors.surviving(workshop.statuses()) if options.again else [])
         tallied[room] = survivors.tallied(workshop.statuses())
         found += workshop.survivors()
     known = survivors.explanations(EXPLAINED.read_text())
