@@ -10,6 +10,7 @@ TESTS_BY_ROOM = {
         "tests/test_attention.py",
         "tests/test_begin_campaign.py",
         "tests/test_check_and_resend.py",
+        "tests/test_databases.py",
         "tests/test_explanation.py",
         "tests/test_guards.py",
         "tests/test_numbers.py",
@@ -20,6 +21,7 @@ TESTS_BY_ROOM = {
     ],
     "events.py": [
         "tests/test_bulk.py",
+        "tests/test_databases.py",
         "tests/test_delivery.py",
         "tests/test_events.py",
         "tests/test_explanation.py",
@@ -35,6 +37,7 @@ TESTS_BY_ROOM = {
     ],
     "delivery.py": [
         "tests/test_bulk.py",
+        "tests/test_databases.py",
         "tests/test_delivery.py",
         "tests/test_error_reporter.py",
         "tests/test_outcomes.py",
