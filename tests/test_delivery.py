@@ -239,6 +239,90 @@ def test_record__connection_that_the_server_ended_meanwhile(scripted, otp_templa
     assert MessageLog.objects.get().status == "accepted"
 
 
+LONG = "9" * 10_000
+
+
+def test_record__texts_are_kept_up_to_the_length_of_their_columns(scripted, otp_template):
+    scripted.answer = staticmethod(
+        lambda outgoing: SendResult(
+            outcome=Outcome.UNKNOWN,
+            failure=Failure.BAD_ANSWER,
+            provider_message_id=LONG,
+            provider_status=LONG,
+            provider_detail=LONG,
+            failure_detail=LONG,
+        )
+    )
+
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    def lengths(row, *names):
+        return [(len(getattr(row, name)), row._meta.get_field(name).max_length) for name in names]
+
+    kept = [
+        *lengths(message, "provider_message_id", "provider_status", "provider_detail"),
+        *lengths(message.events.get(), "provider_status", "provider_detail", "failure_detail"),
+    ]
+    assert all(length == most for length, most in kept), kept
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.slept = []
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(delivery, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def away(monkeypatch):
+    """Have the database be away for whoever records."""
+
+    def gone(*args, **kwargs):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(events, "record_send", gone)
+    monkeypatch.setattr(events, "record_sends", gone)
+
+
+def test_record__does_not_wait_for_a_database_that_is_there(scripted, otp_template, clock):
+    send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert clock.slept == [0.0]
+
+
+def test_record__waits_longer_each_time(scripted, otp_template, clock, away):
+    send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert clock.slept == [0.0, *delivery.RECORD_PAUSES]
+
+
+def test_record__waits_for_many_messages_no_longer_than_for_one(
+    scripted, otp_template, clock, away
+):
+    messages = [MessageLog(pk=pk, attempts=1, status="sending") for pk in range(1, 21)]
+    result = SendResult(outcome=Outcome.ACCEPTED)
+
+    delivery.record_all([(message, result) for message in messages], backend_for("default"))
+
+    assert clock.now < sum(delivery.RECORD_PAUSES) + 1
+    assert clock.slept.count(0.0) == len(messages)
+
+
 def test_record__strange_texts_are_kept_readable(scripted, otp_template):
     scripted.answer = staticmethod(
         lambda outgoing: SendResult(
