@@ -373,7 +373,7 @@ def _bare(evidence: Evidence) -> Evidence:
 
 def _append(message: MessageLog, evidence: Evidence) -> MessageEvent:
     event = _event(message, evidence)
-    event.save(force_insert=True)
+    event.save()
     return event
 
 
