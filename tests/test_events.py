@@ -1,5 +1,7 @@
 """The fold: the strongest evidence stands, in whatever order it comes."""
 
+import logging
+
 import pytest
 from django.utils import timezone
 
@@ -7,7 +9,7 @@ from django_etelecom import events
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.events import Evidence
 from django_etelecom.models import MessageEvent, MessageLog
-from django_etelecom.models.messages import Source, Status
+from django_etelecom.models.messages import Reason, Source, Status
 from tests.replica import OnReplica
 from tests.test_lifecycle import make  # noqa: F401
 
@@ -42,6 +44,20 @@ def test_record_send__strongest_evidence_stands(make, was, told, becomes):  # no
 
     assert message.status == MessageLog.objects.get().status == becomes
     assert message.events.count() == 1
+
+
+def test_record_send__no_report_waits(make):  # noqa: F811
+    message = make(status="sending")
+
+    assert events.record_send(message, ACCEPTED, can_be_asked=True) is False
+
+
+def test_record_send__no_answer_has_no_payload(make):  # noqa: F811
+    message = make(status="sending")
+
+    events.record_send(message, SendResult(outcome=Outcome.UNKNOWN), can_be_asked=True)
+
+    assert message.events.get().payload == ""
 
 
 def test_record_send__id_is_kept_where_a_report_was_quicker(make):  # noqa: F811
@@ -120,3 +136,74 @@ def test_record__shows_the_row_as_it_was_written(make, settings):  # noqa: F811
     events.record(message, Evidence(source=Source.POLL, status=Status.DELIVERED))
 
     assert message.status == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("told", "stored"),
+    [(0, 0), (200, 200), (999, 999), (1000, None), (-1, None), ("200", None), (2.5, None)],
+)
+def test_storable_http_status__is_a_number_of_at_most_three_digits(told, stored):
+    assert events.storable_http_status(told) == stored
+
+
+@pytest.mark.parametrize(
+    ("channels", "failed", "has_next"),
+    [
+        (["1", "3"], "ZNS", True),
+        (["1", "2", "3"], "AutoCall", True),
+        (["1", "3"], "BrandnameSMS", False),
+        (["3"], "SMS", False),
+        # Which one that was is not known.
+        (["1", "3"], "Pigeon", True),
+        (["1", "3"], "", True),
+        (["3"], "Pigeon", False),
+        # It is none of the message's.
+        (["1", "3"], "AutoCall", True),
+    ],
+)
+def test_has_next_channel(channels, failed, has_next):
+    assert events.has_next_channel(channels, failed) is has_next
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({}, "poll"),
+        ({"reason": Reason.PARAMETER}, "parameter"),
+        ({"channel": "SMS", "error_code": "7"}, "poll: SMS, 7"),
+        ({"provider_detail": "No such phone"}, "poll: No such phone"),
+        ({"provider_detail": "No such phone", "failure_detail": "Timeout"}, "poll: Timeout"),
+        ({"provider_detail": "84912345678 is none"}, "poll: ••• is none"),
+        ({"provider_detail": "0912345678 is none"}, "poll: 0••• is none"),
+    ],
+)
+def test_log__says_why_without_a_number(make, caplog, said, why):  # noqa: F811
+    message = make(status="accepted", channels=["3"])
+
+    events.record(message, Evidence(source=Source.POLL, status=Status.UNDELIVERED, **said))
+
+    told = f"Message {message.public_id} to 84912•••678 by login_otp is undelivered ({why})."
+    assert caplog.messages == [told]
+
+
+def test_log__says_that_it_arrived_without_a_reason(make, caplog):  # noqa: F811
+    caplog.set_level(logging.INFO, "django_etelecom")
+    message = make(status="accepted", channels=["3"])
+
+    events.record(message, Evidence(source=Source.POLL, status=Status.DELIVERED, channel="SMS"))
+
+    assert caplog.messages == [
+        f"Message {message.public_id} to 84912•••678 by login_otp is delivered."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_asked_on"),
+    [(Status.ACCEPTED, True), (Status.UNDELIVERED, False), (Status.DELIVERED, False)],
+)
+def test_record__asks_on_until_the_only_channel_has_ended(make, status, is_asked_on):  # noqa: F811
+    message = make(status="unknown", channels=["3"], next_poll_at=timezone.now())
+
+    events.record(message, Evidence(source=Source.POLL, status=status, channel="SMS"))
+
+    assert (message.next_poll_at is not None) == is_asked_on
