@@ -36,7 +36,7 @@ pytest_add_cli_args = {arguments}
 pytest_add_cli_args_test_selection = {tests}
 # Seconds; what tests take to set up is not in the time that is multiplied.
 timeout_constant = 10.0
-timeout_multiplier = 5.0
+timeout_multiplier = 3.0
 track_dependencies = false
 use_git_change_detection = false
 """
