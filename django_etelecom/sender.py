@@ -110,17 +110,20 @@ class Sender:
         # It lapses then; what is in flight is recorded all the same, or told at CRITICAL.
         except (DatabaseError, InterfaceError):
             logger.exception("What had not begun could not be queued again.")
+        interrupt: BaseException | None = None
         try:
             while self._flying or self._landed:
                 all_answered = not self._in_the_air
                 came = self._take_in(wait=0.1)
-                self.record()
+                interrupt = self._record_landed() or interrupt
                 if all_answered and not came:
                     self._tell_lost()
                     break
         finally:
             for carrier in self._all_carriers():
                 carrier.close()
+        if interrupt is not None:
+            raise interrupt
 
     def _tell_lost(self) -> None:
         """Tell of answers that an interrupt threw away while they were taken in."""
@@ -302,8 +305,20 @@ class Sender:
                 self._refused.discard(account.alias)
 
     def record(self) -> int:
-        """Record the answers that were taken in; return how many."""
-        recorded = 0
+        """Record the answers that were taken in; return how many.
+
+        Raises:
+            BaseException: what told this process to stop meanwhile, once all are recorded.
+        """
+        recorded = len(self._landed)
+        interrupt = self._record_landed()
+        if interrupt is not None:
+            raise interrupt
+        return recorded
+
+    def _record_landed(self) -> BaseException | None:
+        """Do what `record` does; return what told this process to stop meanwhile."""
+        interrupt: BaseException | None = None
         while self._landed:
             backend = self._landed[0][0].backend
             results = [
@@ -313,10 +328,9 @@ class Sender:
             ]
             # Before: what goes wrong with one account's leaves the others' to be recorded.
             self._landed = [one for one in self._landed if one[0].backend is not backend]
-            delivery.record_all(results, backend)
-            recorded += len(results)
+            interrupt = delivery.record_all(results, backend) or interrupt
         self._renew()
-        return recorded
+        return interrupt
 
     def _renew(self) -> None:
         """Hold on to what is still in flight, long before another worker would take it for dead."""

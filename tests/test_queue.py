@@ -463,7 +463,7 @@ def test_record__database_away_for_a_moment_loses_nothing(queued, askable, monke
 
 
 def test_record__commit_that_only_seemed_to_fail_is_not_recorded_twice(
-    queued, askable, monkeypatch
+    queued, askable, monkeypatch, caplog
 ):
     [queued() for _ in range(3)]
     record_sends = events.record_sends
@@ -478,6 +478,59 @@ def test_record__commit_that_only_seemed_to_fail_is_not_recorded_twice(
 
     assert statuses() == {"accepted": 3}
     assert MessageEvent.objects.count() == 3
+    assert "Answers are recorded one by one (OperationalError)." in caplog.messages
+
+
+def test_record__one_by_one_passes_over_none(queued, askable, monkeypatch):
+    messages = [queued() for _ in range(2)]
+    answer(askable, lambda outgoing: results.pop())
+    results = [SendResult(outcome=Outcome.NOT_SENT), SendResult(outcome=Outcome.ACCEPTED)]
+
+    def away(*args, **kwargs):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(events, "record_sends", away)
+
+    work()
+
+    assert statuses() == {"accepted": 1, "queued": 1}
+    assert MessageEvent.objects.count() == len(messages)
+
+
+@pytest.fixture
+def stopped_once(monkeypatch):
+    """Have answers be recorded one by one, and the process be told to stop at the first."""
+    record_send = events.record_send
+    stops = iter([True])
+
+    def away(*args, **kwargs):
+        raise OperationalError("gone")
+
+    def stopped(*args, **kwargs):
+        if next(stops, False):
+            raise SystemExit(3)
+        return record_send(*args, **kwargs)
+
+    monkeypatch.setattr(events, "record_sends", away)
+    monkeypatch.setattr(events, "record_send", stopped)
+
+
+def test_record__told_to_stop_one_by_one_records_the_rest(queued, askable, stopped_once):
+    [queued() for _ in range(3)]
+
+    with pytest.raises(SystemExit):
+        work()
+
+    assert statuses() == {"accepted": 3}
+
+
+def test_sender__told_to_stop_while_its_block_ends_records_the_rest(queued, askable, stopped_once):
+    [queued() for _ in range(3)]
+
+    with pytest.raises(SystemExit), Sender() as one:
+        assert one.take_on() == 3
+
+    assert statuses() == {"accepted": 3}
 
 
 def test_record__database_away_for_long_is_told_of_each_and_lapses(
@@ -511,8 +564,12 @@ def test_record__error_of_ours_is_told_with_every_outcome(queued, askable, monke
     with pytest.raises(ZeroDivisionError):
         work(concurrency=2)
 
-    for message in messages:
-        assert f"message {message.public_id} could not be recorded" in caplog.text
+    told = {record.getMessage() for record in caplog.records if record.levelname == "CRITICAL"}
+    assert {sentence.partition(" the provider's id")[0] for sentence in told} == {
+        f"The outcome of message {message.public_id} could not be recorded (ZeroDivisionError): "
+        "it was accepted,"
+        for message in messages
+    }
 
 
 def test_record__of_a_site_that_asks_nothing(queued, askable, settings):
@@ -1165,7 +1222,7 @@ def test_pause__that_cannot_be_written_keeps_the_message(
     monkeypatch.setattr(pace, "pause", away)
 
     assert send_message(order_template, PHONE, order_params).status == "rejected"
-    assert "Account 'default' could not be paused" in caplog.text
+    assert "Account 'default' could not be paused." in caplog.messages
 
 
 def test_sender__takes_on_nothing_of_an_account_that_was_just_refused(queued, askable):
