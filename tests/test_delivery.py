@@ -5,12 +5,15 @@ import logging
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from django_etelecom import delivery, events
+from django_etelecom import delivery, events, reports
 from django_etelecom.accounts import backend_for
-from django_etelecom.client.codes import Failure
+from django_etelecom.client.codes import Failure, ReportedStatus
 from django_etelecom.client.protocol import Outcome, SendResult
+from django_etelecom.client.status import Report
 from django_etelecom.models import MessageEvent, MessageLog
 from django_etelecom.services import send_message
+from tests.backends import accepted
+from tests.replica import OnReplica
 from tests.test_send import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,6 +71,45 @@ def test_deliver__told_to_stop_at_commit_is_recorded_and_raised(scripted, otp_te
         send_message("login_otp", PHONE, {"otp": "937415"})
 
     assert MessageLog.objects.get().status == "unknown"
+
+
+def test_deliver__told_to_stop_by_what_the_backend_answers(scripted, otp_template):
+    scripted.answer = staticmethod(
+        lambda outgoing: SendResult(
+            outcome=Outcome.UNKNOWN, failure=Failure.INTERRUPTED, interrupt=SystemExit(3)
+        )
+    )
+
+    with pytest.raises(SystemExit):
+        send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert MessageLog.objects.get().reason == "interrupted"
+
+
+def test_deliver__what_is_not_sent_any_more_is_read_where_it_was_written(
+    scripted, otp_template, settings
+):
+    settings.DATABASE_ROUTERS = [OnReplica(MessageLog)]
+
+    with transaction.atomic():
+        message = send_message("login_otp", PHONE, {"otp": "937415"})
+        MessageLog.objects.filter(pk=message.pk).update(status="cancelled")
+
+    assert message.status == "cancelled"
+    assert scripted.sent == []
+
+
+@pytest.mark.parametrize(("failure", "kept"), [(None, "1"), (Failure.BAD_ANSWER, "•••")])
+def test_deliver__status_that_is_understood_is_no_echo(scripted, otp_template, failure, kept):
+    scripted.answer = staticmethod(
+        lambda outgoing: SendResult(
+            outcome=Outcome.UNKNOWN, failure=failure, http_status=200, provider_status="1"
+        )
+    )
+
+    message = send_message("login_otp", PHONE, {"otp": "1"})
+
+    assert message.provider_status == kept
 
 
 class SoftTimeLimit(Exception):
@@ -129,11 +171,14 @@ def test_record__told_to_stop_meanwhile_records_first(
     assert (message.status, message.provider_message_id) == ("accepted", "ICOMNI1")
 
 
-@pytest.mark.parametrize("error", [SoftTimeLimit, KeyError])
+@pytest.mark.parametrize(("error", "times"), [(SoftTimeLimit, 2), (KeyError, 1)])
 def test_record__what_cannot_be_waited_for_is_told_at_critical_and_raised(
-    scripted, otp_template, impatient, monkeypatch, caplog, error
+    scripted, otp_template, impatient, monkeypatch, caplog, error, times
 ):
+    tries = []
+
     def fails(message, result, **kwargs):
+        tries.append(1)
         raise error
 
     monkeypatch.setattr(events, "record_send", fails)
@@ -142,7 +187,15 @@ def test_record__what_cannot_be_waited_for_is_told_at_critical_and_raised(
         send_message("login_otp", PHONE, {"otp": "937415"})
 
     [told] = [record for record in caplog.records if record.levelno == logging.CRITICAL]
-    assert "it was accepted, the provider's id is ICOMNI1" in told.getMessage()
+    assert told.getMessage() == unrecorded(MessageLog.objects.get(), error)
+    assert len(tries) == times
+
+
+def unrecorded(message, error):
+    return (
+        f"The outcome of message {message.public_id} could not be recorded ({error.__name__}): "
+        "it was accepted, the provider's id is ICOMNI1."
+    )
 
 
 def test_record__waits_for_a_database_that_comes_back(
@@ -183,6 +236,54 @@ def test_record__commit_whose_answer_was_lost_is_not_repeated(
     assert MessageEvent.objects.count() == 1
 
 
+def test_record__commit_whose_answer_was_lost_is_looked_for_where_it_was_made(
+    scripted, otp_template, impatient, monkeypatch, settings
+):
+    record_send = events.record_send
+
+    def commits_and_fails(message, result, **kwargs):
+        record_send(MessageLog.objects.using("default").get(), result, **kwargs)
+        raise OperationalError("the answer to COMMIT was lost")
+
+    monkeypatch.setattr(events, "record_send", commits_and_fails)
+    settings.DATABASE_ROUTERS = [OnReplica(MessageLog, MessageEvent)]
+
+    assert send_message("login_otp", PHONE, {"otp": "937415"}).status == "accepted"
+
+
+def test_record__report_that_came_meanwhile_is_not_the_answer(
+    scripted, otp_template, impatient, monkeypatch
+):
+    record_send = events.record_send
+    tries = []
+
+    def away_while_a_report_comes(message, result, **kwargs):
+        tries.append(1)
+        if len(tries) == 1:
+            message.events.create(source="webhook")
+            raise OperationalError("gone")
+        return record_send(message, result, **kwargs)
+
+    monkeypatch.setattr(events, "record_send", away_while_a_report_comes)
+
+    assert send_message("login_otp", PHONE, {"otp": "937415"}).status == "accepted"
+
+
+def test_record__report_that_was_quicker_is_read_where_it_was_matched(
+    scripted, otp_template, settings
+):
+    settings.ETELECOM = {**settings.ETELECOM, "CONFIRM_REPORTS": False}
+    settings.DATABASE_ROUTERS = [OnReplica(MessageLog, MessageEvent)]
+
+    def answer(outgoing):
+        reports.keep(Report(provider_message_id="ICOMNI1", status=ReportedStatus.SUCCESS))
+        return accepted(outgoing)
+
+    scripted.answer = staticmethod(answer)
+
+    assert send_message("login_otp", PHONE, {"otp": "937415"}).status == "delivered"
+
+
 def test_record__database_that_stays_away_is_told_at_critical(
     scripted, otp_template, impatient, monkeypatch, caplog
 ):
@@ -194,8 +295,7 @@ def test_record__database_that_stays_away_is_told_at_critical(
     message = send_message("login_otp", PHONE, {"otp": "937415"})
 
     [told] = [record for record in caplog.records if record.levelno == logging.CRITICAL]
-    assert str(message.public_id) in told.getMessage()
-    assert "ICOMNI1" in told.getMessage()
+    assert told.getMessage() == unrecorded(message, DatabaseError)
     assert "937415" not in caplog.text
     assert MessageLog.objects.get().status == "sending"
 
@@ -317,9 +417,11 @@ def test_record__waits_for_many_messages_no_longer_than_for_one(
     messages = [MessageLog(pk=pk, attempts=1, status="sending") for pk in range(1, 21)]
     result = SendResult(outcome=Outcome.ACCEPTED)
 
-    delivery.record_all([(message, result) for message in messages], backend_for("default"))
+    told = delivery.record_all([(one, result) for one in messages], backend_for("default"))
 
-    assert clock.now < sum(delivery.RECORD_PAUSES) + 1
+    assert told is None
+    longest = sum(delivery.RECORD_PAUSES)
+    assert longest <= clock.now < longest + 1
     assert clock.slept.count(0.0) == len(messages)
 
 
