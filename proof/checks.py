@@ -39,7 +39,7 @@ CHECKS = [
     Check("mutations", 1, 1, (SQLITE,)),
     Check(
         "peers",
-        10,
+        6,
         100,
         (POSTGRESQL,),
         settings="proof.peer_site.settings",
