@@ -215,11 +215,15 @@ def carried_by(broker: str):
     def turns(numbers: Numbers) -> Iterator[tuple[str]]:
         app.conf.broker_url = settings.BROKERS[broker]
         queue("order", numbers)
-        while pks := waiting(numbers):
-            # Also what a dead worker may still have: a message is carried more than once.
-            for start in range(0, len(pks), 10):
-                dispatchers.celery(pks[start : start + 10])
-            yield (broker,)
+        try:
+            while pks := waiting(numbers):
+                # Also what a dead worker may still have: a message is carried more than once.
+                for start in range(0, len(pks), 10):
+                    dispatchers.celery(pks[start : start + 10])
+                yield (broker,)
+        finally:
+            with app.connection_for_write() as connection:
+                connection.default_channel.queue_delete(app.conf.task_default_queue)
 
     return turns
 
