@@ -85,8 +85,8 @@ def has_turns(draft: Guarded) -> bool:
     return settings.guards(draft.template.category).has_turns
 
 
-def take_turn(draft: Guarded) -> None:
-    """Hold a message's number and let it have one more. In the transaction that writes the row.
+def take_turn(draft: Guarded, message: MessageLog) -> None:
+    """Hold the message's number and let it have one more. In the transaction that writes the row.
 
     Raises:
         SendBlocked: it has to wait.
@@ -94,7 +94,7 @@ def take_turn(draft: Guarded) -> None:
     rules = settings.guards(draft.template.category)
     digest, *_former = number_digests(draft.recipient)
     database = MessageLog.database()
-    begun = _turn(draft.template, draft.channels, message="", at=0)
+    begun = _turn(draft.template, draft.channels, message=message.public_id.hex, at=0)
     with _answering():
         # What is refused is undone with the transaction.
         text = NumberHistory.append(digest, turns.begun(begun), using=database)

@@ -127,7 +127,7 @@ def _insert(message: MessageLog, draft: Draft, database: str) -> None:
     # In the caller's transaction a savepoint, which neither a taken key nor a guard breaks.
     with transaction.atomic(using=database):
         if has_turns:
-            guards.take_turn(draft)
+            guards.take_turn(draft, message)
         message.save(force_insert=True, using=database)
 
 

@@ -17,7 +17,7 @@ class Turn(NamedTuple):
     """A message that a number was let have."""
 
     message: str
-    """Its public id in hex, if it is one of a campaign, which may be claimed again; else ""."""
+    """Its public id in hex."""
     category: str
     template: int
     """Primary key."""
