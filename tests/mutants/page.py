@@ -29,11 +29,14 @@ _ROW = re.compile(r"^\| `(\S+)` \| (\d+) \| (\d+) \| \d+ \|$", re.MULTILINE)
 
 def page(tallied: Mapping[str, Tally], known: Iterable[Explanation]) -> str:
     """Return the page, of what became of the mutants of each room."""
-    rows = [
-        f"| `{room}` | {of.mutants} | {of.noticed} | {of.mutants - of.noticed} |\n"
-        for room, of in ((room, tallied[room]) for room in TESTS_BY_ROOM if room in tallied)
-    ]
+    rows = [_row(room, tallied.get(room)) for room in TESTS_BY_ROOM]
     return f"{HEAD}{''.join(rows)}\n{sections(known)}"
+
+
+def _row(room: str, of: Tally | None) -> str:
+    if of is None:
+        return f"| `{room}` | not run yet | | |\n"
+    return f"| `{room}` | {of.mutants} | {of.noticed} | {of.mutants - of.noticed} |\n"
 
 
 def tallies(text: str) -> dict[str, Tally]:

@@ -1,5 +1,7 @@
 """What the command tells of mutants, from what the tool prints of them."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.mutants.page import page, sections, tallies
@@ -127,8 +129,16 @@ def test_outdated__of_a_room_that_was_not_run_nothing_is_known():
 def test_page__lists_rooms_and_survivors():
     text = page({"guards.py": Tally(3, noticed=2)}, explanations(EXPLAINED))
 
-    assert "| `guards.py` | 3 | 2 | 1 |\n" in text
+    assert "| `guards.py` | 3 | 2 | 1 |\n| `events.py` | not run yet | | |\n" in text
     assert f"## `guards.py`\n\n**`_turn`**: It is nothing.\n\n```diff\n{CHANGE}\n```\n" in text
+
+
+def test_page__of_the_documentation_has_what_is_explained():
+    root = Path(__file__).resolve().parent.parent.parent
+    text = (root / "docs" / "reference" / "mutants.md").read_text()
+    known = explanations((root / "tests" / "mutants" / "explained.toml").read_text())
+
+    assert text == page(tallies(text), known)
 
 
 def test_page__tells_what_it_was_told():
