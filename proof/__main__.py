@@ -115,7 +115,8 @@ def main() -> None:
         for future in concurrent.futures.as_completed(futures):
             result = future.result()
             print(f"{result.check}, {result.database}: {result.found} ({result.seconds:.0f} s)")
-            print(*(f"    {example}" for example in result.examples), sep="\n", end="", flush=True)
+            for example in result.examples:
+                print(f"    {example}", flush=True)
         results = [future.result() for future in futures]
     minutes = (time.monotonic() - began) / 60
 

@@ -59,11 +59,19 @@ def explained(check: Check) -> str:
     return (ast.get_docstring(module) or "").replace("\n", " ")
 
 
+def version(package: str) -> str:
+    """Return a package's name and version."""
+    try:
+        return f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return f"no {package}"
+
+
 def page(
     checks: Sequence[Check], results: Sequence[Result], *, seed: int, nightly: bool, minutes: float
 ) -> str:
     """Return the whole page, in Markdown."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    versions = ", ".join(map(version, PACKAGES))
     form = "`tox run -e proof -- --nightly`" if nightly else "`tox run -e proof`"
     words = [
         INTRODUCTION,

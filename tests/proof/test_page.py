@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from proof.checks import CHECKS, SQLITE
-from proof.page import explained, page, table
+from proof.page import explained, page, table, version
 from proof.results import Result
 
 WELL = Result(
@@ -36,6 +36,11 @@ def test_page__has_the_table_and_what_each_check_does():
     assert "seed 7" in text
     for check in CHECKS:
         assert explained(check) in text
+
+
+def test_version__of_what_is_not_installed():
+    assert version("no-such-package") == "no no-such-package"
+    assert version("Django").startswith("Django ")
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda one: one.module)
