@@ -533,6 +533,34 @@ def test_sender__told_to_stop_while_its_block_ends_records_the_rest(queued, aska
     assert statuses() == {"accepted": 3}
 
 
+def test_sender__answer_that_is_lost_to_what_stops_it_is_told(queued, askable, caplog):
+    message = queued()
+
+    class Stopped:
+        """A queue whose reader is told to stop with what it has just taken out in its hand."""
+
+        def __init__(self, answers):
+            self.answers = answers
+            self.stops = iter([True])
+
+        def put(self, one):
+            self.answers.put(one)
+
+        def get(self, **options):
+            one = self.answers.get(**options)
+            if next(self.stops, False):
+                raise SystemExit(3)
+            return one
+
+    with pytest.raises(SystemExit), Sender() as one:
+        one._answered = Stopped(one._answered)
+        one.take_on()
+        one.come_in(wait=10)
+
+    assert f"The answer to message {message.public_id} was lost" in caplog.text
+    assert statuses() == {"sending": 1}
+
+
 def test_record__database_away_for_long_is_told_of_each_and_lapses(
     queued, askable, monkeypatch, caplog
 ):
