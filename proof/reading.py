@@ -15,8 +15,6 @@ REFUSALS = {-1, -2, -3, -6, -8, -9}
 
 _STATUS_LINE = re.compile(rb"HTTP/\S*[ \t]+([0-9]{3})(?![^ \t\r\n])", re.IGNORECASE)
 _LINE = re.compile(rb"[^\n]*?(?=\r*\n|\Z)")
-_LOOSE = re.compile(rb"^(?:content-length|transfer-encoding)[ \t]+:", re.IGNORECASE | re.MULTILINE)
-"""A header whose name has a space behind it, which some readers take and some pass over."""
 _SIZE = re.compile(rb"[0-9a-f]+", re.IGNORECASE)
 _BLANK_LINE = re.compile(rb"\r?\n\r*\n")
 _PRINTED_KEY = rb'"[\s_]*' + rb"[\s_]*".join(re.escape(bytes([one])) for one in b"status")
@@ -107,9 +105,8 @@ def _answers(raw: bytes) -> Iterator[tuple[int, bytes]]:
         bodies = [_joined(body)]
     elif length is not None and len(body) >= length:
         bodies = [body[:length]]
-    # To the close, where no length counts.
-    if coded or length is None or _LOOSE.search(head):
-        bodies.append(body)
+    # To the close: what is not quite a header some readers pass over, with all that follows it.
+    bodies.append(body)
     yield from ((code, one) for one in bodies if len(one) <= LARGEST_BODY)
 
 
