@@ -15,7 +15,6 @@ REFUSALS = {-1, -2, -3, -6, -8, -9}
 
 _STATUS_LINE = re.compile(rb"HTTP/\S*[ \t]+([0-9]{3})(?![^ \t\r\n])", re.IGNORECASE)
 _LINE = re.compile(rb"[^\n]*?(?=\r*\n|\Z)")
-_SIZE = re.compile(rb"[0-9a-f]+", re.IGNORECASE)
 _BLANK_LINE = re.compile(rb"\r?\n\r*\n")
 _PRINTED_KEY = rb'"[\s_]*' + rb"[\s_]*".join(re.escape(bytes([one])) for one in b"status")
 _PRINTED = re.compile(_PRINTED_KEY + rb'[\s_]*"\s*:\s*"\s*(success|fail)\s*"', re.IGNORECASE)
@@ -105,8 +104,9 @@ def _answers(raw: bytes) -> Iterator[tuple[int, bytes]]:
         bodies = [_joined(body)]
     elif length is not None and len(body) >= length:
         bodies = [body[:length]]
-    # To the close: what is not quite a header some readers pass over, with all that follows it.
-    bodies.append(body)
+    # To the close, where no length counts.
+    if coded or length is None:
+        bodies.append(body)
     yield from ((code, one) for one in bodies if len(one) <= LARGEST_BODY)
 
 
@@ -146,15 +146,10 @@ def _joined(body: bytes) -> bytes:
     joined = bytearray()
     while True:
         line, newline, body = body.partition(b"\n")
-        told = line.partition(b";")[0]
-        # Some readers look no further than its digits.
-        digits = _SIZE.match(told.strip())
         try:
-            size = int(told, 16)
+            size = int(line.partition(b";")[0], 16)
         except ValueError:
-            if digits is None:
-                return b""
-            size = int(digits[0], 16)
+            return b""
         if not newline or size > len(body):
             return b""
         if size == 0:

@@ -34,12 +34,6 @@ def test_read_send__accepted_with_its_id():
         ),
         http(headers=[b"Content-Encoding: identity"]),
         http() + b"HTTP/1.1 500 Too late\r\n\r\n",
-        http(headers=[b"Content-Length : 500"], length=False),
-        http(
-            b"%x\x05\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD),
-            headers=[b"Transfer-Encoding: chunked"],
-            length=False,
-        ),
     ],
 )
 def test_read_send__accepted(raw):
