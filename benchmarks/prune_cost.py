@@ -154,6 +154,7 @@ def main():
         figures = pruned("all too young", NOTHING_TO_DO)
         retain(RETENTION)
         with Sender() as alone:
+            # What it sends in so long with nobody beside it is what the other figures are held to.
             time.sleep(3)
         with Sender() as beside:
             figures += pruned("first run")

@@ -133,6 +133,7 @@ def run(job: Job) -> Result:
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             list(pool.map(meet, its))
     cases += its
+    # Until what the database did not hear the end of counts as dead by its own clock.
     time.sleep(LEASE.total_seconds())
 
     def is_over() -> bool:

@@ -395,7 +395,8 @@ def run(job: Job) -> Result:
         every = cases(job)
         with ThreadPoolExecutor(SLOTS * len(by_kind)) as pool:
             list(pool.map(meet, [next(every) for _ in range(job.count)]))
-        # What was queued again goes through a network that is well, and once.
+        # What was queued again goes through a network that is well, and once; what had lapsed
+        # meanwhile does so by the database's own clock.
         time.sleep(LEASE.total_seconds())
 
         def is_over() -> bool:
@@ -441,6 +442,7 @@ def send_through(case: Case, slot: Slot) -> str:
             )
         if isinstance(case.behaviour, CloseIdle):
             proxy.cut()
+            # The close has to arrive: one that comes after the write is another fault.
             time.sleep(0.05)
         else:
             kept = [(link, link.came) for link in proxy.links]
@@ -463,6 +465,7 @@ def send_through(case: Case, slot: Slot) -> str:
             proxy.listen()
         proxy.behaviour = Behaviour()
         proxy.cut()
+        # The next case is not to meet a connection whose close is still on its way.
         time.sleep(0.05)
     return "" if kept and not was_used else message.status
 

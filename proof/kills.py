@@ -122,6 +122,7 @@ def kill_at(job: Job, way: Way, step: Step, occurrence: int, arguments: tuple) -
     job.proxy.behaviour = Killing(victim.pid, step, occurrence, by_wire_alone=way.by_wire_alone)
     victim.go()
     if at_random:
+        # The moment is drawn, so nothing in the process tells when it has come.
         time.sleep(job.chance.random() * way.works_for)
         victim.kill()
     elif way.for_ever and not victim.dies_within(3 * way.works_for):
@@ -169,6 +170,7 @@ class Killing(Behaviour):
 def settle(job: Job, numbers: Numbers, *, recorded: Numbers) -> Verdict:
     """Let the dead be taken for dead, have the rest done by a worker that lives, and judge."""
     job.proxy.behaviour = Behaviour()
+    # By the database's clock: nothing in the rows is helped along.
     time.sleep(LEASE.total_seconds())
 
     def is_over() -> bool:

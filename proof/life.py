@@ -417,7 +417,7 @@ class Life(RuleBasedStateMachine):
     def _hurry(self, provider_id: str) -> None:
         try:
             self._report(provider_id, "SUCCESS")
-        # It is raised where somebody looks.
+        # In the proxy's thread nobody would see it: it is kept, and raised where somebody looks.
         except Exception as fault:  # noqa: BLE001
             self.faults.append(fault)
 

@@ -338,7 +338,7 @@ def record(
                 if event.startswith("poll") and not sent.has_committed.wait(PATIENCE):
                     raise RuntimeError("The send was never committed.")
                 tell(message.pk, provider_id, event)
-            # In a thread of its own nobody else would see it.
+            # In a thread of its own nobody else would see it: it is kept, and counted as a fault.
             except Exception as error:  # noqa: BLE001
                 faults.append(("other events", f"{event}: {type(error).__name__}: {error}"))
             finally:

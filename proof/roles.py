@@ -9,6 +9,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 from celery.platforms import SecurityWarning
 from django.conf import settings
@@ -44,18 +45,12 @@ def send(
 
 
 def send_at_commit(
-    number: str,
-    step: Step | None,
-    occurrence: int,
-    port: int,
-    *,
-    template: str = "order",
-    params: Mapping[str, str] = PARAMS,
+    number: str, step: Step | None, occurrence: int, port: int, **message: Any
 ) -> None:
-    """Be a view that sends one message once its transaction has committed."""
+    """Be a view that sends one message, as `send` does, once its transaction has committed."""
     _meet(step, occurrence, port)
     with transaction.atomic():
-        send_message(template, number, params)
+        send(number, None, occurrence, port, **message)
 
 
 def work(step: Step | None, occurrence: int, port: int, concurrency: int = 4) -> None:
