@@ -15,6 +15,7 @@ REFUSALS = {-1, -2, -3, -6, -8, -9}
 
 _STATUS_LINE = re.compile(rb"HTTP/\S*[ \t]+([0-9]{3})(?![^ \t\r\n])", re.IGNORECASE)
 _LINE = re.compile(rb"[^\n]*?(?=\r*\n|\Z)")
+_CHUNK_SIZE = re.compile(rb"[0-9a-f]+", re.IGNORECASE)
 _BLANK_LINE = re.compile(rb"\r?\n\r*\n")
 _PRINTED_KEY = rb'"[\s_]*' + rb"[\s_]*".join(re.escape(bytes([one])) for one in b"status")
 _PRINTED = re.compile(_PRINTED_KEY + rb'[\s_]*"\s*:\s*"\s*(success|fail)\s*"', re.IGNORECASE)
@@ -146,16 +147,13 @@ def _joined(body: bytes) -> bytes:
     joined = bytearray()
     while True:
         line, newline, body = body.partition(b"\n")
-        try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError:
-            return b""
-        if not newline or size > len(body):
+        # Some readers pass over whatever follows the size.
+        told = _CHUNK_SIZE.match(line)
+        size = int(told[0], 16) if told else 0
+        if told is None or not newline or size > len(body):
             return b""
         if size == 0:
             return bytes(joined)
-        if size < 0:
-            return bytes(joined + body)
         joined += body[:size]
         body = body[size:]
         body = body[2:] if body[:1] == b"\r" or body[1:2] == b"\n" else body[1:]

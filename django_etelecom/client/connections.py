@@ -29,6 +29,13 @@ MAX_RECEIVED = 128 * 1024
 STATUS_LINE = re.compile(rb"HTTP/[0-9.]+[ \t]+[1-9][0-9]{2}(?:[ \t\r\n]|\Z)")
 """How an answer begins. http.client takes `+2_00` for 200, and libcurl `2000` or `200;`."""
 
+FIELD_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:")
+"""How a header begins (RFC 9112). At another line http.client ends the headers, so that a length
+behind it counts for nothing; libcurl passes over it. One that is folded is none here either."""
+
+_CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]+[ \t]*[;\r\n]")
+"""What stands before a piece of a body that comes in chunks. http.client takes `-1` and `1_0`."""
+
 
 class OutOfTime(TimeoutError):
     """The time for the exchange has passed."""
@@ -102,12 +109,27 @@ class LimitedTLSSocket(ssl.SSLSocket):
 
 
 class Lines(io.BufferedReader):
-    """What http.client reads of an answer, in which all that looks like a status line is one."""
+    """What http.client reads of an answer, in which each line is what has its place there."""
+
+    _place = STATUS_LINE
+
+    def begin_body(self) -> None:
+        """Note that all headers have been read."""
+        self._place = _CHUNK_LINE
 
     def readline(self, size: int | None = -1, /) -> bytes:
         line = super().readline(size)
-        if line.lstrip().startswith(b"HTTP/") and not STATUS_LINE.match(line):
-            raise http.client.HTTPException("no status line")
+        is_blank = not line.strip(b"\r\n")
+        if not is_blank and not self._place.match(line):
+            raise http.client.HTTPException("a line that has no place there")
+        if self._place is STATUS_LINE:
+            self._place = FIELD_LINE
+        elif is_blank:
+            # Another answer follows one of kind 100.
+            self._place = STATUS_LINE
+        elif self._place is _CHUNK_LINE and not line.partition(b";")[0].strip(b"0 \t\r\n"):
+            # Headers may follow the last chunk, which is empty.
+            self._place = FIELD_LINE
         return line
 
 
@@ -143,8 +165,9 @@ class Connection:
             b"%b%d\r\n\r\n%b" % (head, len(body.reveal()), body.reveal()),
         )
         response = http.client.HTTPResponse(self._socket, method="POST")
-        response.fp = Lines(response.fp.detach())
+        response.fp = lines = Lines(response.fp.detach())
         response.begin()
+        lines.begin_body()
         # Of two lengths http.client believes the first.
         if len(set(response.headers.get_all("Content-Length", []))) > 1:
             raise http.client.HTTPException("two lengths")

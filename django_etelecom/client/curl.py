@@ -419,7 +419,9 @@ class _Handle:
             # Those but 100 other clients take for the answer, and that is what they mean here.
             is_interim = re.match(rb"HTTP/\S+ 1(?!00)", line)
             return len(line) if connections.STATUS_LINE.match(line) and not is_interim else 0
-        if line.strip():
+        if line.strip(b"\r\n"):
+            if not connections.FIELD_LINE.match(line):
+                return 0
             name, _, value = line.decode("latin-1").partition(":")
             name, value = name.strip().lower(), value.strip()
             before = self._headers.get(name, value)

@@ -301,7 +301,7 @@ FAULTS = {
     "one endless chunk": Fault(
         says(CHUNKED, b"fffffff\r\n", then=floods(b" ")), BAD, http_status=200
     ),
-    "chunk of size -1": Fault(says(CHUNKED, b"-1\r\n", then=floods(b" ")), (*BAD, *LOST)),
+    "chunk of size -1": Fault(says(CHUNKED, b"-1\r\n", then=floods(b" ")), (*BAD, *LOST, *NOT_HTTP)),
     "chunk without size": Fault(says(CHUNKED, b"x\r\n"), (*LOST, *NOT_HTTP)),
     "endless trailers": Fault(says(CHUNKED, b"0\r\n", then=floods(b"X: a\r\n")), BAD),
     # libcurl passes over it without a word, in no memory, until the time is up.
@@ -332,6 +332,20 @@ FAULTS = {
     **{
         f"status {status}": Fault(says(answer(status=f"{status} OK")), (*BAD, *NOT_HTTP))
         for status in ("0200", "2000", "2_00", "+200", "200;", "20", "000", "0401", "4_01")
+    },
+    **{
+        f"line {line!r} among the headers": Fault(
+            says(OK + line + b"\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY),
+            (*BAD, *NOT_HTTP),
+        )
+        for line in (b"no colon", b"Content-Length : 9", b" folded: 9", b": no name", b"\xc3\xa9: 9")
+    },
+    **{
+        f"chunk of size {size!r}": Fault(
+            says(CHUNKED + size % len(BODY) + b"\r\n" + BODY + b"\r\n0\r\n\r\n"),
+            (*BAD, *NOT_HTTP, *LOST),
+        )
+        for size in (b"+%x", b" %x", b"0x%x", b"0_%x")
     },
     "truncated chunk": Fault(says(CHUNKED, b"ff\r\nabc"), LOST),
     "bomb": Fault(says(BOMBED), BAD, http_status=200),
@@ -468,10 +482,11 @@ def test_redirect__is_an_answer_and_not_followed(transport, serve, context, stat
         answer(),
         OK + b"\r\n" + BODY,
         CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY),
-        b"HTTP/1.1 100 Continue\r\n\r\n" + answer(),
+        CHUNKED + b"00%X ;a=b\r\n%s\r\n0 \r\nX: a\r\n\r\n" % (len(BODY), BODY),
+        b"HTTP/1.1 100 Continue\r\nX: a\r\n\r\n" + answer(),
         b"HTTP/1.0 200 OK\r\n\r\n" + BODY,
     ],
-    ids=["length", "no length", "chunked", "after 100", "HTTP/1.0"],
+    ids=["length", "no length", "chunked", "chunked, with all there is", "after 100", "HTTP/1.0"],
 )
 def test_answer(transport, serve, context, raw):
     server = serve(says(raw, then=Peer.say_goodbye), ssl_context=context)
