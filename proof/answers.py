@@ -185,6 +185,9 @@ def judge_sends(
                 findings.add("not as the answer says", told)
             continue
         seen[_sort(answer)] += 1
+        if (SEND, number) in server.after_damaged and row.status == "unknown":
+            # It may have met what was left of that one.
+            continue
         judge_status(row, answer, told, findings)
     for number in set(numbers) - found:
         findings.add("unrecorded", f"{number} has no row")
@@ -252,6 +255,8 @@ def judge_statuses(
                 findings.add("false successes", told)
             continue
         possible = answer.statuses or read_status(answer.raw).statuses
+        if request in server.after_damaged and row.status == "accepted":
+            continue
         if row.status not in possible:
             is_false = row.status == "delivered"
             findings.add("false successes" if is_false else "not as the answer says", told)

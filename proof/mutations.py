@@ -289,11 +289,11 @@ def run(job: Job) -> Result:
         copy = Path(folder)
         for name in COPIED:
             if (HOME / name).is_dir():
-                shutil.copytree(HOME / name, copy / name, ignore=shutil.ignore_patterns("*.pyc"))
+                shutil.copytree(HOME / name, copy / name)
             else:
                 shutil.copy(HOME / name, copy)
-        for mutation in chosen:
-            if fault := fault_of(mutation, copy):
+        for place, mutation in enumerate(chosen, 1):
+            if fault := fault_of(mutation, copy, place):
                 missed.append(f"{mutation.name}: {fault}")
             job.say(mutation.name)
     caught = "; ".join(f"{mutation.name} ({mutation.by.told})" for mutation in chosen)
@@ -306,13 +306,22 @@ def run(job: Job) -> Result:
     )
 
 
-def fault_of(mutation: Mutation, copy: Path) -> str:
-    """Make a mutation in a copy, look whether it is caught, and undo it; return why it is not."""
+def fault_of(mutation: Mutation, copy: Path, place: int) -> str:
+    """Make a mutation in a copy, look whether it is caught, and undo it; return why it is not.
+
+    Args:
+        mutation: what is made.
+        copy: of this project.
+        place: of the mutation among all, which gives the file a time that no other has had.
+    """
     file = copy / "django_etelecom" / mutation.file
     whole = file.read_text()
     if whole.count(mutation.old) != 1:
         return f"what it changes stands {whole.count(mutation.old)} times in {mutation.file}"
+    was_written = file.stat().st_mtime
     file.write_text(whole.replace(mutation.old, mutation.new))
+    # Python tells by time and size whether what it has compiled is of the same file.
+    os.utime(file, (place, place))
     try:
         ended = subprocess.run(
             mutation.by.command(),
@@ -320,7 +329,6 @@ def fault_of(mutation: Mutation, copy: Path) -> str:
             env={
                 **{key: value for key, value in os.environ.items() if "PROOF_" not in key},
                 "PYTHONPATH": str(copy),
-                "PYTHONDONTWRITEBYTECODE": "1",
                 "DJANGO_SETTINGS_MODULE": mutation.by.settings,
             },
             capture_output=True,
@@ -330,6 +338,7 @@ def fault_of(mutation: Mutation, copy: Path) -> str:
         )
     finally:
         file.write_text(whole)
+        os.utime(file, (was_written, was_written))
     if mutation.by.catches(ended):
         return ""
     said = (ended.stdout + ended.stderr)[-1500:]

@@ -32,6 +32,8 @@ class RawServer:
         """How many requests came, by path and by whom they were about."""
         self.answered: set[tuple[str, str]] = set()
         """To which an answer was written, whole but where the client had enough of it before."""
+        self.after_damaged: set[tuple[str, str]] = set()
+        """Which came behind a damaged answer on its connection, of which more may have come since."""
         self.faults: list[str] = []
         """Of this server itself, which leave the check without a say."""
         self._port = port
@@ -58,6 +60,7 @@ class _Conversation(asyncio.Protocol):
         self._server = server
         self._unread = b""
         self._requests = 0
+        self._is_damaged = False
 
     def connection_made(self, transport) -> None:
         self._transport = transport
@@ -84,7 +87,11 @@ class _Conversation(asyncio.Protocol):
         asked = json.loads(rest[:length])
         about = str(asked.get("phonenumber") or asked.get("idOmniMess"))
         self._server.received[path, about] += 1
-        self._write(self._server.answer(path, asked), (path, about))
+        if self._is_damaged:
+            self._server.after_damaged.add((path, about))
+        answer = self._server.answer(path, asked)
+        self._is_damaged |= answer.statuses is None
+        self._write(answer, (path, about))
 
     def _write(self, answer: Answer, request: tuple[str, str], written: int = 0) -> None:
         if self._transport.is_closing():

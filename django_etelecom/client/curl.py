@@ -9,6 +9,7 @@ leave has that look.
 
 import contextlib
 import errno
+import math
 import os
 import queue
 import re
@@ -28,7 +29,7 @@ from .codes import Failure
 from .connections import MAX_RECEIVED
 from .interrupts import comes_from_outside
 from .opaque import Opaque, bare
-from .transport import NoAnswer, Response, parted
+from .transport import WITHOUT_BODY, NoAnswer, Response, parted
 from .wire import MAX_BODY
 
 TOO_LARGE = 100
@@ -248,7 +249,8 @@ class _Loop:
                 if code == pycurl.E_OK:
                     # Where it has just been, which libcurl forgets with the next line.
                     port, number = map(curl.getinfo, (pycurl.LOCAL_PORT, pycurl.ACTIVESOCKET))
-                    self._kept.note(port, number)
+                    status = curl.getinfo(pycurl.RESPONSE_CODE)
+                    self._kept.note(port, number, is_trusted=status not in WITHOUT_BODY)
                 answer = handle.answer(code)
                 self._multi.remove_handle(curl)
                 if handle.begins_again():
@@ -308,16 +310,17 @@ class _Kept:
         self._selector = selectors.DefaultSelector()
         self._by_port: dict[int, tuple[int, float]] = {}
 
-    def note(self, port: int, number: int) -> None:
+    def note(self, port: int, number: int, *, is_trusted: bool = True) -> None:
         """Note that a connection has just carried a whole answer.
 
         Args:
             port: on our side.
             number: of the file that it is; below 0: it is closed.
+            is_trusted: whether it may carry another.
         """
         self._by_port.pop(port, None)
         if number >= 0:
-            self._by_port[port] = number, time.monotonic()
+            self._by_port[port] = number, time.monotonic() if is_trusted else -math.inf
         if len(self._by_port) > MAX_KEPT:
             del self._by_port[next(iter(self._by_port))]
 

@@ -81,6 +81,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+WITHOUT_BODY = {204, 304}
+"""Kinds of answers that have none, behind which no connection is kept: a body that a server gives
+to them all the same would be taken for the answer to the next request."""
+
 Origin = tuple[str, str, int]
 """Scheme, host and port."""
 
@@ -156,7 +160,12 @@ class Transport:
                 # http.client takes 103 for the answer; the real one would meet the next request.
                 return NoAnswer(Failure.BAD_ANSWER, sent=True, detail=f"HTTP {response.status}")
             read = _read(response)
-            is_kept = response.isclosed() and not response.will_close and self._keep_alive
+            is_kept = (
+                response.isclosed()
+                and not response.will_close
+                and response.status not in WITHOUT_BODY
+                and self._keep_alive
+            )
             return Response(response.status, cast("Mapping[str, str]", response.headers), read)
         finally:
             if is_kept:

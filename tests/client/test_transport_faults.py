@@ -447,6 +447,23 @@ def test_kept_connection_already_closed(transport, serve, context, end):
     assert server.accepted == 2
 
 
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_body_of_an_answer_without_one_meets_no_later_request(transport, serve, context, status):
+    def behave(peer: Peer) -> None:
+        peer.read_request()
+        if server.accepted == 1:
+            peer.send(f"HTTP/1.1 {status}\r\n\r\n".encode())
+            # It comes later than the look that a kept connection gets.
+            peer.read_request()
+        peer.send(answer(b"%d" % server.accepted))
+
+    server = serve(behave, ssl_context=context)
+    post(transport, server.url)
+    result = post(transport, server.url)
+    assert isinstance(result, Response)
+    assert result.body == b"2"
+
+
 def test_answer_after_103_meets_no_later_request(transport, serve, context):
     def behave(peer: Peer) -> None:
         peer.read_request()
