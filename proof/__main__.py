@@ -103,21 +103,25 @@ def main() -> None:
         sys.exit(2)
 
     began = time.monotonic()
+    parts = [(one, database) for one in checks for database in one.databases if database in chosen]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        futures = [
-            pool.submit(
-                run, one, database, count=one.share(database, nightly=options.nightly), seed=seed
+        futures = {
+            (check, database): pool.submit(
+                run,
+                check,
+                database,
+                count=check.share(database, nightly=options.nightly),
+                seed=seed,
             )
-            for one in checks
-            for database in one.databases
-            if database in chosen
-        ]
-        for future in concurrent.futures.as_completed(futures):
+            # The last ones cannot be divided over databases: what begins late ends last.
+            for check, database in reversed(parts)
+        }
+        for future in concurrent.futures.as_completed(futures.values()):
             result = future.result()
             print(f"{result.check}, {result.database}: {result.found} ({result.seconds:.0f} s)")
             for example in result.examples:
                 print(f"    {example}", flush=True)
-        results = [future.result() for future in futures]
+        results = [futures[part].result() for part in parts]
     minutes = (time.monotonic() - began) / 60
 
     print("", *table(results), "", *(one.appendix for one in results if one.appendix), sep="\n")

@@ -71,6 +71,7 @@ template_codes = st.sampled_from(TEMPLATES)
 recipients = st.sampled_from([0, 1, 2, 3] * 16 + [outcome.phone_number for outcome in OUTCOMES])
 """A number of the sequence's own, by its position, or one that has an outcome."""
 any_of_them = st.integers(0, 30)
+rarely = st.sampled_from([False] * 7 + [True])
 keys = st.sampled_from([None, None, None, "a", "b"])
 ways_to_write = st.sampled_from(
     ["alone", "in a transaction", "rolled back", "undone alone", "cancelled"]
@@ -335,9 +336,12 @@ class Life(RuleBasedStateMachine):
 
     # --- The provider -----------------------------------------------------------------------------
 
-    @rule(which=any_of_them, times=st.integers(1, 2))
-    def refresh(self, which, times):
-        if message := self._message(which):
+    @rule(which=any_of_them, times=st.integers(1, 2), all_of_them=rarely)
+    def refresh(self, which, times, all_of_them):
+        if all_of_them:
+            self._tell("refresh all")
+            reports.refresh_many(MessageLog.objects.order_by("pk"), patience=PATIENCE)
+        elif message := self._message(which):
             self._tell(f"refresh {self._name(message)}, {times} times")
             polls = MessageEvent.objects.filter(message=message, source="poll")
             before, asked = polls.count(), 0
@@ -346,34 +350,22 @@ class Life(RuleBasedStateMachine):
             if polls.count() != before + asked:
                 raise Broken("wrong events", f"{polls.count()} questions, not {before} + {asked}")
 
-    @rule()
-    def refresh_all(self):
-        self._tell("refresh all")
-        reports.refresh_many(MessageLog.objects.order_by("pk"), patience=PATIENCE)
-
     @rule(
         which=any_of_them,
         word=st.sampled_from(["true", "SUCCESS", "FAIL", "processing", "SOMETHING"]),
         by=st.sampled_from(["the provider", "the provider", "the provider", "a stranger"]),
         about=st.sampled_from(["it", "it", "it", "nobody"]),
         times=st.integers(1, 2),
+        all_of_them=rarely,
     )
-    def report(self, which, word, by, about, times):
-        provider_id = pick(self._ids(), which)
-        if provider_id is None:
-            return
-        word = self._last_word(provider_id) if word == "true" else word
-        if about == "nobody":
-            provider_id = f"ICOMNI{next(codes):030x}"
-        self._tell(f"{by} reports {word} of {provider_id}, {times} times")
-        for _time in range(times):
-            self._report(provider_id, word, token=TOKEN if by == "the provider" else "a" * 20)
-
-    @rule(word=st.sampled_from(["true", "SUCCESS", "FAIL", "processing"]))
-    def report_on_all(self, word):
-        self._tell(f"reports on all: {word}")
-        for provider_id in self._ids():
-            self._report(provider_id, self._last_word(provider_id) if word == "true" else word)
+    def report(self, which, word, by, about, times, all_of_them):
+        ids = self._ids()
+        for provider_id in ids if all_of_them else filter(None, [pick(ids, which)]):
+            told = self._last_word(provider_id) if word == "true" else word
+            named = f"ICOMNI{next(codes):030x}" if about == "nobody" else provider_id
+            self._tell(f"{by} reports {told} of {named}, {times} times")
+            for _time in range(times):
+                self._report(named, told, token=TOKEN if by == "the provider" else "a" * 20)
 
     def _last_word(self, provider_id: str) -> str:
         """Return what will at last have become of a message."""
@@ -561,7 +553,8 @@ class Life(RuleBasedStateMachine):
         return to if isinstance(to, str) else self.numbers[to]
 
     def _message(self, which: int) -> MessageLog | None:
-        return pick(MessageLog.objects.order_by("pk"), which)
+        pk = pick(MessageLog.objects.order_by("pk").values_list("pk", flat=True), which)
+        return pk and MessageLog.objects.get(pk=pk)
 
     def _name(self, message: MessageLog) -> str:
         return f"{self.witness.codes[message.pk]} ({message.status})"

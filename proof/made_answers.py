@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 SECRET = "nightjar-314159"
 """The secret parameter of the messages that have one."""
 
+SEND, GET_STATUS = "/api/OmniMessage/SendMessage", "/api/OmniReport/GetStatusOmni"
+
 PASSWORD = "proof-password"
 """The accounts'."""
 

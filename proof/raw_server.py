@@ -9,12 +9,18 @@ import struct
 import threading
 from collections.abc import Callable
 
-from .made_answers import Answer, End
+from .made_answers import GET_STATUS, SEND, Answer, End
 
 PATIENCE = 0.25
 """Seconds for which a client may wait for more, before the connection is closed."""
 
 BETWEEN_PIECES = 0.002
+
+UNDERSTOOD = {
+    SEND: {"accepted", "rejected"},
+    GET_STATUS: {"delivered", "undelivered"},
+}
+"""What a message can be called after an answer in a sound frame."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -32,8 +38,8 @@ class RawServer:
         """How many requests came, by path and by whom they were about."""
         self.answered: set[tuple[str, str]] = set()
         """To which an answer was written, whole but where the client had enough of it before."""
-        self.after_damaged: set[tuple[str, str]] = set()
-        """Which came behind a damaged answer on its connection, of which more may have come since."""
+        self.after_others: set[tuple[str, str]] = set()
+        """Which came behind an answer that need not be understood: of it more may have come."""
         self.faults: list[str] = []
         """Of this server itself, which leave the check without a say."""
         self._port = port
@@ -60,7 +66,7 @@ class _Conversation(asyncio.Protocol):
         self._server = server
         self._unread = b""
         self._requests = 0
-        self._is_damaged = False
+        self._is_spoilt = False
 
     def connection_made(self, transport) -> None:
         self._transport = transport
@@ -87,10 +93,10 @@ class _Conversation(asyncio.Protocol):
         asked = json.loads(rest[:length])
         about = str(asked.get("phonenumber") or asked.get("idOmniMess"))
         self._server.received[path, about] += 1
-        if self._is_damaged:
-            self._server.after_damaged.add((path, about))
+        if self._is_spoilt:
+            self._server.after_others.add((path, about))
         answer = self._server.answer(path, asked)
-        self._is_damaged |= answer.statuses is None
+        self._is_spoilt |= answer.statuses is None or not answer.statuses <= UNDERSTOOD[path]
         self._write(answer, (path, about))
 
     def _write(self, answer: Answer, request: tuple[str, str], written: int = 0) -> None:
