@@ -168,9 +168,10 @@ class Connection:
         response.fp = lines = Lines(response.fp.detach())
         response.begin()
         lines.begin_body()
-        # Of two lengths http.client believes the first.
-        if len(set(response.headers.get_all("Content-Length", []))) > 1:
-            raise http.client.HTTPException("two lengths")
+        lengths = {told.strip() for told in response.headers.get_all("Content-Length", [])}
+        # Of two http.client believes the first, and takes `+1_0` for 10.
+        if len(lengths) > 1 or not all(map(str.isdecimal, lengths)):
+            raise http.client.HTTPException("no length")
         return response
 
     def is_fresh(self) -> bool:

@@ -428,8 +428,8 @@ class _Handle:
             name, _, value = line.decode("latin-1").partition(":")
             name, value = name.strip().lower(), value.strip()
             before = self._headers.get(name, value)
-            if name == "content-length" and before != value:
-                # Of two lengths libcurl passes over one that is no number to it.
+            if name == "content-length" and not (before == value and value.isdecimal()):
+                # Of two libcurl passes over one that is no number to it, and takes `10, 10` for 10.
                 return 0
             self._headers[name] = value if before == value else f"{before}, {value}"
         return len(line)

@@ -162,7 +162,10 @@ def melt(tallies: QuerySet[Row], *, by: Sequence[str], sums: Sequence[str] = ("n
         if any(added.values()):
             melted.append(dict(zip(by, columns, strict=True)) | added)
     with transaction.atomic(using=tallies.db):
-        deleted, _by_model = tallies.filter(pk__in=[row.pk for row in rows]).delete()
+        # By the primary key alone: two workers that MariaDB leads to the same rows by different
+        # indexes lock each other up.
+        of_these = tallies.model._base_manager.using(tallies.db)
+        deleted, _by_model = of_these.filter(pk__in=[row.pk for row in rows]).delete()
         if deleted != len(rows):
             # Another worker has just done it.
             transaction.set_rollback(True, using=tallies.db)

@@ -301,7 +301,9 @@ FAULTS = {
     "one endless chunk": Fault(
         says(CHUNKED, b"fffffff\r\n", then=floods(b" ")), BAD, http_status=200
     ),
-    "chunk of size -1": Fault(says(CHUNKED, b"-1\r\n", then=floods(b" ")), (*BAD, *LOST, *NOT_HTTP)),
+    "chunk of size -1": Fault(
+        says(CHUNKED, b"-1\r\n", then=floods(b" ")), (*BAD, *LOST, *NOT_HTTP)
+    ),
     "chunk without size": Fault(says(CHUNKED, b"x\r\n"), (*LOST, *NOT_HTTP)),
     "endless trailers": Fault(says(CHUNKED, b"0\r\n", then=floods(b"X: a\r\n")), BAD),
     # libcurl passes over it without a word, in no memory, until the time is up.
@@ -324,6 +326,19 @@ FAULTS = {
         says(OK, b"Content-Length: 60\r\nContent-Length: %d\r\n\r\n" % 10**30, BODY),
         (*BAD, *NOT_HTTP),
     ),
+    **{
+        f"length {length!r}": Fault(
+            says(OK + b"Content-Length: " + length + b"\r\n\r\n" + BODY), (*BAD, *NOT_HTTP)
+        )
+        for length in (
+            b"",
+            b"x",
+            b"+%d" % len(BODY),
+            b"%d, %d" % (len(BODY), len(BODY)),
+            b"0_9",
+            b"-1",
+        )
+    },
     "two encodings, the last one none": Fault(
         says(answer(headers="Content-Encoding: gzip\r\nContent-Encoding: identity\r\n")),
         BAD,
@@ -338,7 +353,13 @@ FAULTS = {
             says(OK + line + b"\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY),
             (*BAD, *NOT_HTTP),
         )
-        for line in (b"no colon", b"Content-Length : 9", b" folded: 9", b": no name", b"\xc3\xa9: 9")
+        for line in (
+            b"no colon",
+            b"Content-Length : 9",
+            b" folded: 9",
+            b": no name",
+            b"\xc3\xa9: 9",
+        )
     },
     **{
         f"chunk of size {size!r}": Fault(
