@@ -30,6 +30,8 @@ from .proxy import Behaviour, Link, Proxy
 from .results import Result
 
 CONCURRENCY = 8
+MANY = 12
+"""Messages of each kind that wait for an hour: more than are in flight at once."""
 
 MINUTE = datetime.timedelta(minutes=1)
 
@@ -85,7 +87,7 @@ def let_pass(time_passed: datetime.timedelta) -> None:
 
 def provider_away(job: Job, findings: Findings) -> None:
     """Nothing of what is refused has left: it is tried again for as long as it is worth it."""
-    orders, codes = job.numbers(30), job.numbers(30)
+    orders, codes = job.numbers(MANY), job.numbers(MANY)
     MessageTemplate.objects.filter(code="order_bulk").update(category="otp")
     queue("order", orders)
     queue("order_bulk", codes)
@@ -96,14 +98,14 @@ def provider_away(job: Job, findings: Findings) -> None:
         let_pass(MINUTE)
     findings.expect("what is sent at once ends", at_once.status == "not_sent", at_once.status)
     waiting = statuses(orders)
-    findings.expect("orders wait for the provider", waiting == {"queued": 30}, waiting)
+    findings.expect("orders wait for the provider", waiting == {"queued": MANY}, waiting)
     late = statuses(codes)
-    findings.expect("one-time passwords end after ten minutes", late == {"not_sent": 30}, late)
+    findings.expect("one-time passwords end after ten minutes", late == {"not_sent": MANY}, late)
     tries = max(rows_of(orders).values_list("attempts", flat=True))
     job.proxy.listen()
     work()
     sent = statuses(orders)
-    findings.expect("orders go once it is back", sent == {"accepted": 30}, sent)
+    findings.expect("orders go once it is back", sent == {"accepted": MANY}, sent)
     findings.seen.append(f"an hour of refusals: {tries} attempts a message, none lost")
     findings.verdict += settle(job, [*orders, *codes], recorded=[*orders, *codes])
     MessageTemplate.objects.filter(code="order_bulk").update(category="transactional")
