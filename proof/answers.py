@@ -17,20 +17,12 @@ from django_etelecom.services import queue_campaign, queue_message
 
 from . import roles
 from .job import Job
-from .made_answers import (
-    GET_STATUS,
-    PASSWORD,
-    SECRET,
-    SEND,
-    Answer,
-    answer_to_send,
-    answer_to_status,
-    id_of,
-)
+from .made_answers import answer_to_send, answer_to_status
 from .processes import Victim
 from .raw_server import RawServer
 from .reading import read_send, read_status
 from .results import Result
+from .wire_answers import GET_STATUS, PASSWORD, SECRET, SEND, Answer, id_of
 
 AT_A_TIME = 4_000
 """Messages that are queued, sent and judged together."""

@@ -9,7 +9,7 @@ import struct
 import threading
 from collections.abc import Callable
 
-from .made_answers import GET_STATUS, SEND, Answer, End
+from .wire_answers import GET_STATUS, SEND, Answer, End
 
 PATIENCE = 0.25
 """Seconds for which a client may wait for more, before the connection is closed."""
