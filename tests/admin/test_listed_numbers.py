@@ -591,6 +591,20 @@ def test_import__is_for_who_may_add(staff_client, model):
     assert upload(client, model, "phone\n0912345678\n").status_code == 403
 
 
+def test_import__takes_no_other_method(admin_client):
+    assert admin_client.put(url("suppression", "import")).status_code == 405
+
+
+def test_list__an_action_on_nothing_changes_nothing(admin_client):
+    put("suppression")
+
+    response = admin_client.post(url("suppression"), {"action": "delete_selected", "index": "0"})
+
+    assert response.status_code == 302
+    assert Suppression.objects.count() == 1
+    assert logged() == []
+
+
 def test_import__checks_the_token_of_the_form(django_user_model):
     admin = django_user_model.objects.create_superuser("admin")
     client = Client(enforce_csrf_checks=True)

@@ -75,6 +75,13 @@ def test_page__is_where_the_index_leads_who_may_do_no_more(staff_client, permiss
     assert client.post(LIST).status_code == 403
 
 
+def test_page__is_for_who_has_one_of_its_rights(staff_client):
+    client = staff_client("view_messagelog")
+
+    assert client.get(PAGE).status_code == 403
+    assert client.post(PAGE, {"number": PHONE, "act": "export"}).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("permission", "button"), [("export_number", "Export all as JSON"), ("erase_number", "Erase…")]
 )
