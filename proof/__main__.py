@@ -92,7 +92,13 @@ def main() -> None:
     )
     parser.add_argument("--database", action="append", choices=DATABASES, help="may be repeated")
     parser.add_argument("--seed", type=int, help="of all lots that are drawn; default: any")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="checks at a time")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        # Half of the time a check waits: for leases that lapse, and for answers that never come.
+        default=2 * (os.cpu_count() or 1),
+        help="checks at a time; default: two a core",
+    )
     options = parser.parse_args()
     seed = random.randrange(10**6) if options.seed is None else options.seed
     chosen = options.database or list(DATABASES)
