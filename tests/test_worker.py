@@ -84,6 +84,41 @@ def test_worker__outlives_a_database_that_is_away(make, quick, monkeypatch, capl
     assert caplog.text.count("could not reach the database") == 2
 
 
+class Deadlock(Exception):
+    """As a driver tells of it."""
+
+    sqlstate = "40P01"
+
+
+def undone(times):
+    """Return a sweep that is undone for another's sake so often, and then sweeps."""
+    sweep = worker_module.sweep
+    tries = []
+
+    def undone_at_first():
+        tries.append(1)
+        if len(tries) <= times:
+            raise OperationalError("deadlock detected") from Deadlock()
+        return sweep()
+
+    return undone_at_first
+
+
+def test_worker__begins_a_turn_again_that_was_undone(make, monkeypatch, caplog):  # noqa: F811
+    make(status="sending", lease_expires_at=ago(seconds=1))
+    monkeypatch.setattr(worker_module, "sweep", undone(5))
+
+    assert Worker().run_once() == Tally(lapsed=1)
+    assert "could not reach" not in caplog.text
+
+
+def test_worker__does_not_begin_it_for_ever(db, monkeypatch):
+    monkeypatch.setattr(worker_module, "sweep", undone(6))
+
+    with pytest.raises(OperationalError):
+        Worker().run_once()
+
+
 def test_worker__keeps_to_its_pace(askable, settings, order_template, order_params):
     settings.ETELECOM = {**settings.ETELECOM, "MAX_POLLS_PER_SECOND": 20}
     for _ in range(5):
