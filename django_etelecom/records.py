@@ -16,9 +16,7 @@ from .models import MessageLog, MessageTemplate
 from .models.clock import DatabaseNow
 from .models.messages import Status
 from .queued import seal_secrets
-from .transactions import was_undone
-
-DEADLOCK_RETRIES = 5
+from .transactions import run_until_done
 
 
 def row_to_send(draft: Draft, *, at_commit: bool, resend_of: MessageLog | None) -> MessageLog:
@@ -92,7 +90,7 @@ def write(message: MessageLog, draft: Draft) -> MessageLog | None:
         if transaction.get_connection(database).in_atomic_block:
             _insert(message, draft, database)
         else:
-            _insert_alone(message, draft, database)
+            run_until_done(lambda: _insert(message, draft, database))
     except IntegrityError as error:
         return _same(_earlier(message, error), draft)
     except SendBlocked:
@@ -106,17 +104,6 @@ def write(message: MessageLog, draft: Draft) -> MessageLog | None:
         spending.note_sending(draft.account, 1)
     message.forget_expressions()
     return None
-
-
-def _insert_alone(message: MessageLog, draft: Draft, database: str) -> None:
-    """Write the row in a transaction of its own, again where that lost a deadlock."""
-    for _try in range(DEADLOCK_RETRIES):
-        try:
-            return _insert(message, draft, database)
-        except OperationalError as error:
-            if not was_undone(error):
-                raise
-    return _insert(message, draft, database)
 
 
 def _insert(message: MessageLog, draft: Draft, database: str) -> None:

@@ -7,6 +7,10 @@ from django.db import OperationalError, connections, transaction
 from django.db.transaction import TransactionManagementError
 
 View = TypeVar("View", bound=Callable[..., Any])
+Done = TypeVar("Done")
+
+UNDONE_RETRIES = 5
+"""How often what the database undid for another's sake is run again."""
 
 DEADLOCKS = frozenset({"40P01", "40001", 1213})
 """SQLSTATEs of PostgreSQL's and an error number of MariaDB's: the database undid one of several
@@ -40,6 +44,24 @@ def refuse_inside_atomic(name: str, *, using: str) -> None:
         raise TransactionManagementError(
             f"{name} goes over the network: call it outside of atomic()."
         ) from None
+
+
+def run_until_done(work: Callable[[], Done]) -> Done:
+    """Run what makes transactions of its own, again where the database undid one of them.
+
+    Args:
+        work: what may be run again after any of its transactions.
+
+    Raises:
+        OperationalError: it was undone each time, or something else went wrong.
+    """
+    for _try in range(UNDONE_RETRIES):
+        try:
+            return work()
+        except OperationalError as error:
+            if not was_undone(error):
+                raise
+    return work()
 
 
 def was_undone(error: OperationalError) -> bool:

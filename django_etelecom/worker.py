@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from . import campaigns, numbers, reports, summary, uploads
 from .lifecycle import sweep
 from .polling import Poller
 from .sender import DEFAULT_CONCURRENCY, Sender
-from .transactions import was_undone
+from .transactions import run_until_done
 
 logger = logging.getLogger("django_etelecom")
 
@@ -25,9 +25,6 @@ IDLE = 1.0
 
 UPKEEP = 1.0
 """Seconds between two looks for what died, expired or was reported."""
-
-UNDONE_RETRIES = 5
-"""How often a turn is begun again whose transaction the database undid for another's sake."""
 
 
 @dataclass(slots=True)
@@ -114,14 +111,8 @@ class Worker:
                     self._rest()
 
     def _turn(self, sender: Sender, poller: Poller, *, upkeep: bool) -> Tally:
-        for _try in range(UNDONE_RETRIES):
-            try:
-                return self._try_turn(sender, poller, upkeep=upkeep)
-            # Of two workers that MariaDB leads to the same rows by different indexes, it ends one.
-            except OperationalError as error:
-                if not was_undone(error):
-                    raise
-        return self._try_turn(sender, poller, upkeep=upkeep)
+        # Of two workers that MariaDB leads to the same rows by different indexes, it undoes one.
+        return run_until_done(lambda: self._try_turn(sender, poller, upkeep=upkeep))
 
     def _try_turn(self, sender: Sender, poller: Poller, *, upkeep: bool) -> Tally:
         done = Tally()

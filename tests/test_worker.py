@@ -104,7 +104,7 @@ def undone(times):
     return undone_at_first
 
 
-def test_worker__begins_a_turn_again_that_was_undone(make, monkeypatch, caplog):  # noqa: F811
+def test_worker__begins_a_turn_again_that_was_undone(make, monkeypatch, caplog):  # noqa: F811  # the fixture that is imported above
     make(status="sending", lease_expires_at=ago(seconds=1))
     monkeypatch.setattr(worker_module, "sweep", undone(5))
 
