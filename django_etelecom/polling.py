@@ -26,7 +26,8 @@ class Poller:
     def __init__(self) -> None:
         self._threads = reports.polling_threads()
         self._answered: queue.SimpleQueue[tuple[reports.Poll, Evidence]] = queue.SimpleQueue()
-        self._next_at: float | None = None
+        self._next_at = time.monotonic()
+        """When the next question may go, by the monotonic clock."""
         self._look_at = 0.0
         self.in_flight = 0
         self.is_held_back = False
@@ -58,10 +59,8 @@ class Poller:
         gap = 1 / settings.max_polls_per_second
         if now < self._look_at:
             return 0
-        if self._next_at is None:
-            self._next_at = now - gap
-        self._next_at = max(self._next_at, now - max(gap, CATCH_UP))
-        slots = int((now - self._next_at) / gap)
+        self._next_at = max(self._next_at, now - max(CATCH_UP - gap, 0.0))
+        slots = int((now - self._next_at) / gap) + 1 if now >= self._next_at else 0
         room = min(reports.CONCURRENT_POLLS - self.in_flight, slots)
         self.is_held_back = slots == 0
         if room <= 0:

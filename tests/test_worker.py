@@ -119,6 +119,20 @@ def test_worker__does_not_begin_it_for_ever(db, monkeypatch):
         Worker().run_once()
 
 
+def test_worker__looks_once_where_nothing_is_due(db, monkeypatch):
+    looks = []
+    sweep, take_on = worker_module.sweep, worker_module.Sender.take_on
+    monkeypatch.setattr(worker_module, "sweep", lambda: looks.append("upkeep") or sweep())
+    monkeypatch.setattr(
+        worker_module.Sender, "take_on", lambda sender: looks.append("claim") or take_on(sender)
+    )
+
+    for _time in range(20):
+        assert not Worker().run_once()
+
+    assert looks == ["upkeep", "claim"] * 20
+
+
 def test_worker__keeps_to_its_pace(askable, settings, order_template, order_params):
     settings.ETELECOM = {**settings.ETELECOM, "MAX_POLLS_PER_SECOND": 20}
     for _ in range(5):
