@@ -89,7 +89,8 @@ def run(job: Job) -> Result:
     return Result(
         check="fuzzed answers: bodies, headers, status lines",
         database=job.database,
-        did=f"{seen['answers']:,} messages, half by each backend, each with an answer of its own: "
+        times=f"{seen['answers']:,} messages",
+        did="half by each backend, each with an answer of its own: "
         f"{seen['exact']:,} made to mean one thing, {seen['unsettled']:,} of two meanings at most, "
         f"{seen['damaged']:,} damaged; {seen['status answers']:,} answers to GetStatusOmni",
         wrong=dict(findings.wrong),

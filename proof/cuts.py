@@ -158,7 +158,8 @@ def run(job: Job) -> Result:
     return Result(
         check="connection to the database cut",
         database=job.database,
-        did=f"{statuses.total():,} cuts at any byte of either way: "
+        times=f"{statuses.total():,} cuts",
+        did="at any byte of either way: "
         + ", ".join(f"{number:,} {status}" for status, number in statuses.most_common()),
         seen=f"{lost:,} outcomes that could not be written are in the log at CRITICAL",
         wrong={"answered, and neither on record nor in the log": len(untold), **verdict.wrong},

@@ -417,7 +417,8 @@ def run(job: Job) -> Result:
     return Result(
         check="network faults",
         database=job.database,
-        did=f"{job.count:,} messages, each with a fault of its own: "
+        times=f"{job.count:,} messages",
+        did="each with a fault of its own: "
         + ", ".join(f"{number:,} {status}" for status, number in statuses.most_common()),
         wrong={"with another status than the right one": len(wrong_status), **verdict.wrong},
         examples=[*wrong_status[:10], *verdict.examples],

@@ -79,8 +79,8 @@ def run(job: Job) -> Result:
     return Result(
         check="kill -9 of a sending process",
         database=job.database,
-        did=f"{kills.total():,} kills ({', '.join(ways)}): "
-        + ", ".join(f"{kills[step]:,} {step}" for step in Step),
+        times=f"{kills.total():,} kills",
+        did=f"{', '.join(ways)}: " + ", ".join(f"{kills[step]:,} {step}" for step in Step),
         seen=f"of all messages {verdict.seen}",
         wrong=verdict.wrong,
         examples=verdict.examples,

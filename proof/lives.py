@@ -85,9 +85,10 @@ def run(job: Job) -> Result:
     return Result(
         check="stateful sequences (send, kill, webhook, poll, edit template, tick, cancel, resend)",
         database=job.database,
-        did=f"{done['sequences']:,} sequences of {STEPS} steps, of which {done['steps']:,} had "
-        f"something to do: {done['messages']:,} messages, {done['requests']:,} POSTs of them, "
-        f"{done['reports']:,} reports, {done['kills']:,} processes killed",
+        times=f"{done['sequences']:,} sequences of {STEPS} steps",
+        did=f"{done['steps']:,} of the steps had something to do: {done['messages']:,} messages, "
+        f"{done['requests']:,} POSTs of them, {done['reports']:,} reports, "
+        f"{done['kills']:,} processes killed",
         seen=", ".join(f"{done[one]:,} {one}" for one in MessageLog.Status.values if done[one]),
         wrong=wrong,
         examples=examples,

@@ -296,13 +296,21 @@ def run(job: Job) -> Result:
             if fault := fault_of(mutation, copy, place):
                 missed.append(f"{mutation.name}: {fault}")
             job.say(mutation.name)
-    caught = "; ".join(f"{mutation.name} ({mutation.by.told})" for mutation in chosen)
     return Result(
         check="mutations of the app",
         database=job.database,
-        did=f"{len(chosen)} mutations, each on a copy: {caught}",
+        times=f"{len(chosen)} mutations",
+        did="each on a copy of the app",
         wrong={"not caught by name": len(missed)},
         examples=missed,
+        appendix="\n".join(
+            [
+                "| what is broken | is caught by |",
+                "|---|---|",
+                *(f"| {one.name} | `{one.by.told}` |" for one in chosen),
+                "",
+            ]
+        ),
     )
 
 

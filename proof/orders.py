@@ -127,7 +127,8 @@ def run(job: Job) -> Result:
     return Result(
         check="report permutations up to six events",
         database=job.database,
-        did=f"{place:,} orders: all {len(every):,} in which up to six events can come (a poll not "
+        times=f"{place:,} orders",
+        did=f"all {len(every):,} in which up to six events can come (a poll not "
         f"before the send), {of_six:,} of them of six, with CONFIRM_REPORTS on and off; "
         f"{seen['events']:,} events, each by a connection of its own",
         wrong=dict(wrong),

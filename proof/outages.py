@@ -60,6 +60,7 @@ def run(job: Job) -> Result:
     return Result(
         check="outages",
         database=job.database,
+        times="each",
         did="the provider refuses connections for an hour, and takes them and stays silent; its "
         "credit ends in the middle; the broker is down; the database is away before the POST and "
         "after it",

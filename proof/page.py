@@ -43,10 +43,10 @@ under *found* must not happen at all.
 def table(results: Sequence[Result]) -> list[str]:
     """Return the lines of a Markdown table."""
     return [
-        "| check | on | what was done | found | seconds |",
+        "| check | on | how often | found | seconds |",
         "|---|---|---|---|---|",
         *(
-            f"| {one.check} | {one.database} | {one.did}{f'; {one.seen}' if one.seen else ''} "
+            f"| {one.check} | {one.database} | {one.times} "
             f"| {one.found if one.holds else f'**{one.found}**'} | {one.seconds:.0f} |"
             for one in results
         ),
@@ -59,6 +59,19 @@ def explained(check: Check) -> str:
     return (ast.get_docstring(module) or "").replace("\n", " ")
 
 
+def section(check: Check, results: Sequence[Result]) -> list[str]:
+    """Return the lines that tell what one check does, and what it did on each database."""
+    return [
+        f"### `{check.module}`: {results[0].check}",
+        "",
+        explained(check),
+        "",
+        *(f"- {one.database}: {one.told}." for one in results),
+        "",
+        *(f"{one.appendix}\n" for one in results if one.appendix),
+    ]
+
+
 def version(package: str) -> str:
     """Return a package's name and version."""
     try:
@@ -68,18 +81,27 @@ def version(package: str) -> str:
 
 
 def page(
-    checks: Sequence[Check], results: Sequence[Result], *, seed: int, nightly: bool, minutes: float
+    told: Sequence[tuple[Check, Sequence[Result]]], *, seed: int, nightly: bool, minutes: float
 ) -> str:
-    """Return the whole page, in Markdown."""
+    """Return the whole page, in Markdown.
+
+    Args:
+        told: each check and what it found, on one database after the other.
+        seed: of all lots that were drawn.
+        nightly: whether it was the long form.
+        minutes: that it took.
+    """
     versions = ", ".join(map(version, PACKAGES))
     form = "`tox run -e proof -- --nightly`" if nightly else "`tox run -e proof`"
-    words = [
+    lines = [
         INTRODUCTION,
-        *(f"{line}\n" for line in table(results)),
-        "\n## What each check does\n\n",
-        *(f"`{check.module}`\n: {explained(check)}\n\n" for check in checks),
-        *(f"{one.appendix}\n" for one in results if one.appendix),
+        *table([result for _check, results in told for result in results]),
+        "",
         f"{form} on {datetime.date.today():%d %B %Y}, {minutes:.0f} minutes on "  # noqa: DTZ011
-        f"{os.cpu_count()} cores; seed {seed}; Python {platform.python_version()}, {versions}.\n",
+        f"{os.cpu_count()} cores; seed {seed}; Python {platform.python_version()}, {versions}.",
+        "",
+        "## What each check does",
+        "",
+        *(line for check, results in told for line in section(check, results)),
     ]
-    return "".join(words)
+    return "\n".join(lines)

@@ -129,7 +129,8 @@ def told(job: Job, trials: Sequence[Trial]) -> Result:
     return Result(
         check="beside its peers",
         database=job.database,
-        did=f"{ours.messages:,} messages under the kills and faults of the table below",
+        times=f"{ours.messages:,} messages",
+        did="under the kills and faults of the table below",
         seen=f"{theirs.messages:,} of its peers, of which {theirs.twice:,} were sent twice, "
         f"{theirs.lost:,} lost, {theirs.false:,} falsely recorded",
         wrong={
@@ -302,8 +303,6 @@ def appendix(trials: Sequence[Trial]) -> str:
 
 
 INTRODUCTION = f"""\
-## Beside others
-
 The same kills and the same faults, of the app and of what sites use to send: by the documentation
 of each, with its defaults where no setting is named. A process has {roles.IN_FLIGHT} requests in
 flight at most, one of django-post_office its {roles.IN_FLIGHT + 1}. Nobody but the app has made its

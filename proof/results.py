@@ -12,8 +12,10 @@ class Result:
     check: str
     database: str
     """As it calls itself, version included."""
+    times: str
+    """How often it was done, in a word or two."""
     did: str
-    """What was done and how often, as the table says it."""
+    """What was done, and to how many."""
     wrong: dict[str, int]
     """How often each thing happened that must not happen at all."""
     seen: str = ""
@@ -22,11 +24,16 @@ class Result:
     """Of what was wrong, each a sentence with what it takes to see it again."""
     seconds: float = 0.0
     appendix: str = ""
-    """What the page says of it below the table, in Markdown."""
+    """A table or section that the page has of it besides, in Markdown."""
 
     @property
     def holds(self) -> bool:
         return not any(self.wrong.values())
+
+    @property
+    def told(self) -> str:
+        """What was done, and what came of it."""
+        return "; ".join(filter(None, [self.did, self.seen]))
 
     @property
     def found(self) -> str:

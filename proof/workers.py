@@ -46,8 +46,9 @@ def run(job: Job) -> Result:
     return Result(
         check="workers on one queue",
         database=job.database,
-        did=f"{WORKERS} workers, {job.count:,} rows, {stops} times one of them was stopped for "
-        f"{LEASE.total_seconds() + 1:.0f} seconds and went on; clocks an hour apart",
+        times=f"{job.count:,} rows, {stops} stops",
+        did=f"{WORKERS} workers with clocks an hour apart; each stop of one of them took "
+        f"{LEASE.total_seconds() + 1:.0f} seconds, and it went on",
         seen=f"{verdict.seen}; up to {lapsed} messages at a time had lapsed under a worker that "
         "stood still",
         wrong={

@@ -1,5 +1,6 @@
 """The table of the proof tells what was done and found, and the page what each check does."""
 
+import dataclasses
 import importlib.util
 
 import pytest
@@ -9,13 +10,20 @@ from proof.page import explained, page, table, version
 from proof.results import Result
 
 WELL = Result(
-    check="kills", database="SQLite 3", did="10 kills", wrong={"sent twice": 0}, seconds=3.2
+    check="kill -9",
+    database="SQLite 3",
+    times="10 kills",
+    did="of a worker",
+    seen="3 unknown",
+    wrong={"sent twice": 0},
+    seconds=3.2,
+    appendix="| a | table |",
 )
-BROKEN = Result(check="kills", database="SQLite 3", did="10 kills", wrong={"sent twice": 1200})
+BROKEN = dataclasses.replace(WELL, wrong={"sent twice": 1200})
 
 
 def test_table__what_was_done_and_found():
-    assert table([WELL])[-1] == "| kills | SQLite 3 | 10 kills | 0 sent twice | 3 |"
+    assert table([WELL])[-1] == "| kill -9 | SQLite 3 | 10 kills | 0 sent twice | 3 |"
 
 
 def test_table__what_must_not_happen_is_bold():
@@ -29,13 +37,18 @@ def test_result__survives_its_journey():
 
 
 def test_page__has_the_table_and_what_each_check_does():
-    text = page(CHECKS, [WELL], seed=7, nightly=False, minutes=9.4)
+    told = [(check, [WELL]) for check in CHECKS]
+
+    text = page(told, seed=7, nightly=False, minutes=9.4)
 
     assert table([WELL])[-1] in text
     assert "9 minutes" in text
     assert "seed 7" in text
     for check in CHECKS:
         assert explained(check) in text
+        assert f"### `{check.module}`: kill -9" in text
+    assert "- SQLite 3: of a worker; 3 unknown." in text
+    assert "| a | table |" in text
 
 
 def test_version__of_what_is_not_installed():
