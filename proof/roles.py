@@ -18,7 +18,6 @@ from django.test import override_settings
 from django.utils import timezone
 
 from django_etelecom import reports
-from django_etelecom.backends import bulk as bulk  # loaded here, it is so in all that are forked
 from django_etelecom.exceptions import SendBlocked
 from django_etelecom.models import MessageLog
 from django_etelecom.sender import send_now
