@@ -125,7 +125,8 @@ def main() -> None:
         }
         for future in concurrent.futures.as_completed(futures.values()):
             result = future.result()
-            print(f"{result.check}, {result.database}: {result.found} ({result.seconds:.0f} s)")
+            said = f"{result.check}, {result.database}: {result.found} ({result.seconds:.0f} s)"
+            print(said, flush=True)
             for example in result.examples:
                 print(f"    {example}", flush=True)
         told = [
