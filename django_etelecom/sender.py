@@ -95,6 +95,8 @@ class Sender:
         self._well_since: dict[str, float] = {}
         self.is_held_back = False
         """Whether more is due than MAX_PER_SECOND has let through."""
+        self.may_find_more = False
+        """Whether more may be due than was taken on, for want of room or of slots."""
 
     def __enter__(self) -> Self:
         return self
@@ -145,13 +147,15 @@ class Sender:
             among: the primary keys of messages to choose from; None: all.
         """
         taken = 0
-        self.is_held_back = False
+        self.is_held_back = self.may_find_more = False
         for alias in settings.account_aliases:
             if alias in self._refused:
                 continue
             room = self.concurrency + self._ahead - len(self._flying)
-            if room > 0:
-                taken += self._take_on(alias, room, among)
+            number = self._take_on(alias, room, among) if room > 0 else 0
+            self.may_find_more |= number >= room
+            taken += number
+        self.may_find_more |= self.is_held_back
         return taken
 
     def _take_on(self, alias: str, room: int, among: Sequence[int] | None) -> int:

@@ -24,7 +24,8 @@ IDLE = 1.0
 """Seconds between two looks for work."""
 
 UPKEEP = 1.0
-"""Seconds between two looks for what died, expired or was reported."""
+"""Seconds between two looks for what died, expired or was reported, and for messages that are due
+where the look before found no more."""
 
 
 @dataclass(slots=True)
@@ -62,6 +63,7 @@ class Worker:
         """
         self._concurrency = concurrency
         self._stopping = False
+        self._upkeep_at = 0.0
         # Not an Event, whose lock the thread that a signal interrupts may hold itself.
         self._told_to_stop: queue.SimpleQueue[None] = queue.SimpleQueue()
 
@@ -77,27 +79,23 @@ class Worker:
             DatabaseError: the database is away.
         """
         done = Tally()
-        upkeep = True
+        is_idle = False
         with Sender(self._concurrency) as sender, Poller() as poller:
             while not self._stopping:
+                upkeep = is_idle or self._is_time()
                 turn = self._turn(sender, poller, upkeep=upkeep)
                 done += turn
                 is_idle = not (turn or sender.is_busy or poller.is_busy)
                 if is_idle and upkeep:
                     break
-                upkeep = is_idle
         return done
 
     def run(self) -> Iterator[Tally]:
         """Work until told to stop; yields what each turn has done, nothing before it rests."""
-        upkeep_at = 0.0
         with Sender(self._concurrency) as sender, Poller() as poller:
             while not self._stopping:
-                upkeep = time.monotonic() >= upkeep_at
-                if upkeep:
-                    upkeep_at = time.monotonic() + UPKEEP
                 try:
-                    turn = self._turn(sender, poller, upkeep=upkeep)
+                    turn = self._turn(sender, poller, upkeep=self._is_time())
                 except (DatabaseError, InterfaceError):
                     logger.exception("The worker could not reach the database; it tries again.")
                     close_old_connections()
@@ -109,6 +107,13 @@ class Worker:
                 elif not (sender.is_busy or poller.is_busy):
                     yield turn
                     self._rest()
+
+    def _is_time(self) -> bool:
+        """Tell, once in `UPKEEP` seconds, that it is time to look."""
+        is_time = time.monotonic() >= self._upkeep_at
+        if is_time:
+            self._upkeep_at = time.monotonic() + UPKEEP
+        return is_time
 
     def _turn(self, sender: Sender, poller: Poller, *, upkeep: bool) -> Tally:
         # Of two workers that MariaDB leads to the same rows by different indexes, it undoes one.
@@ -124,7 +129,8 @@ class Worker:
             reports.bring_forward()
         sender.come_in(wait=0.05)
         # Before the answers are recorded, so that what they made room for is on its way meanwhile.
-        sender.take_on()
+        if upkeep or sender.may_find_more:
+            sender.take_on()
         poller.take_on()
         done.sent = sender.record()
         done.polled = poller.settle(wait=0.0 if sender.is_busy else 0.05)

@@ -14,6 +14,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from django_etelecom import delivery, events, lifecycle, pace, sender, signals
+from django_etelecom import worker as worker_module
 from django_etelecom.client.codes import Failure, Refusal
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.conf import settings as etelecom_settings
@@ -652,6 +653,49 @@ def test_worker__keeps_as_many_in_flight_as_it_may(queued, askable):
     assert work(concurrency=5) == Tally(sent=20)
     assert most == [5]
     assert statuses() == {"accepted": 20}
+
+
+def test_worker__looks_for_more_no_sooner_than_is_of_use(queued, askable, monkeypatch):
+    monkeypatch.setattr(worker_module, "UPKEEP", 60)
+    looks = []
+    claim_due = lifecycle.claim_due
+
+    def look(*args, **kwargs):
+        claimed = claim_due(*args, **kwargs)
+        looks.append(len(claimed))
+        return claimed
+
+    monkeypatch.setattr(lifecycle, "claim_due", look)
+    for number in range(12):
+        queued(f"09123456{number:02}")
+    answer(askable, lambda outgoing: time.sleep(0.2) or accepted(outgoing))
+
+    assert work(concurrency=4) == Tally(sent=12)
+
+    # Whenever there is room, and once nothing is under way any more.
+    assert sum(looks) == 12
+    assert looks.count(0) <= 2
+    assert looks[-1] == 0
+
+
+def test_worker__finds_what_is_queued_while_an_answer_is_waited_for(queued, askable, monkeypatch):
+    monkeypatch.setattr(worker_module, "UPKEEP", 0.05)
+    first = queued()
+    is_found = threading.Event()
+
+    def slow(outgoing):
+        if outgoing.public_id == first.public_id:
+            queued("0912345679")
+            connection.close()
+            assert is_found.wait(10)
+        else:
+            is_found.set()
+        return accepted(outgoing)
+
+    answer(askable, slow)
+
+    assert work(concurrency=5) == Tally(sent=2)
+    assert statuses() == {"accepted": 2}
 
 
 def test_worker__every_request_in_flight_has_its_committed_row(queued, askable):
