@@ -23,7 +23,8 @@ from django_etelecom import stripping
 from django_etelecom.models import MessageLog
 
 from .job import Job
-from .life import TOKEN, Life
+from .life import Life
+from .machine import TOKEN
 from .results import Result
 from .witness import WRONG, Broken
 
