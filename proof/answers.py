@@ -178,7 +178,8 @@ def judge_sends(
         number = row.recipient
         found.add(number)
         answer, sends = made.get((SEND, number)), events[row.pk]
-        told = f"{number} by {row.account}, {row.status} ({row.reason}), {_shown(answer)}"
+        known_as = f"{row.status} ({row.reason or row.provider_message_id})"
+        told = f"{number} by {row.account}, {known_as}, {_shown(answer)}"
         seen["answers"] += 1
         seen[row.status] += 1
         judge_record(row, sends, told, findings)

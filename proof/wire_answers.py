@@ -268,7 +268,8 @@ def chunks(chance: random.Random, body: bytes) -> bytes:
 def in_pieces(chance: random.Random, raw: bytes) -> tuple[bytes, ...]:
     if chance.random() < 0.9:
         return (raw,)
-    cuts = sorted(chance.randrange(len(raw) + 1) for _ in range(chance.randint(1, 3)))
+    # The last one is not empty: what is added to it comes with the end of the answer.
+    cuts = sorted(chance.randrange(len(raw)) for _ in range(chance.randint(1, 3)))
     bounds = [0, *cuts, len(raw)]
     return tuple(raw[start:end] for start, end in itertools.pairwise(bounds))
 
