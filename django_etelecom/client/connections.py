@@ -112,13 +112,21 @@ class Lines(io.BufferedReader):
     """What http.client reads of an answer, in which each line is what has its place there."""
 
     _place = STATUS_LINE
+    number_read = 0
+    """Bytes that http.client has taken, of those that came."""
 
     def begin_body(self) -> None:
         """Note that all headers have been read."""
         self._place = _CHUNK_LINE
 
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(size)
+        self.number_read += len(piece)
+        return piece
+
     def readline(self, size: int | None = -1, /) -> bytes:
         line = super().readline(size)
+        self.number_read += len(line)
         is_blank = not line.strip(b"\r\n")
         if not is_blank and not self._place.match(line):
             raise http.client.HTTPException("a line that has no place there")
@@ -148,6 +156,7 @@ class Connection:
         self._port = port
         self._ssl_context = ssl_context
         self._socket: socket.socket | None = None
+        self._lines: Lines | None = None
         self._last_used = 0.0
 
     def ask(self, head: bytes, body: Opaque[bytes]) -> http.client.HTTPResponse:
@@ -165,7 +174,7 @@ class Connection:
             b"%b%d\r\n\r\n%b" % (head, len(body.reveal()), body.reveal()),
         )
         response = http.client.HTTPResponse(self._socket, method="POST")
-        response.fp = lines = Lines(response.fp.detach())
+        response.fp = self._lines = lines = Lines(response.fp.detach())
         response.begin()
         lines.begin_body()
         lengths = {told.strip() for told in response.headers.get_all("Content-Length", [])}
@@ -173,6 +182,10 @@ class Connection:
         if len(lengths) > 1 or not all(map(str.isdecimal, lengths)):
             raise http.client.HTTPException("no length")
         return response
+
+    def is_drained(self) -> bool:
+        """Tell whether nothing has come but the answer that was read."""
+        return self._lines is not None and self._lines.number_read == current.get().received
 
     def is_fresh(self) -> bool:
         """Tell whether a kept connection may carry another request, as far as can be seen here."""

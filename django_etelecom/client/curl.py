@@ -35,6 +35,9 @@ from .wire import MAX_BODY
 TOO_LARGE = 100
 """libcurl's code for headers that never end, which pycurl has no name for."""
 
+MAX_DIGITS = 18
+"""Of a length that libcurl can hold, whatever they are."""
+
 LEAVE: int = pycurl.PREREQFUNC_OK
 NO_LEAVE: int = pycurl.PREREQFUNC_ABORT
 
@@ -428,8 +431,9 @@ class _Handle:
             name, _, value = line.decode("latin-1").partition(":")
             name, value = name.strip().lower(), value.strip()
             before = self._headers.get(name, value)
-            if name == "content-length" and not (before == value and value.isdecimal()):
+            if name == "content-length" and not (before == value and _is_length(value)):
                 # Of two libcurl passes over one that is no number to it, and takes `10, 10` for 10.
+                # A number that it cannot hold it passes over as well.
                 return 0
             self._headers[name] = value if before == value else f"{before}, {value}"
         return len(line)
@@ -437,6 +441,11 @@ class _Handle:
     def _take_body(self, piece: bytes) -> int:
         self._body += piece
         return len(piece) if len(self._body) <= MAX_BODY else 0
+
+
+def _is_length(value: str) -> bool:
+    """Tell whether libcurl reads a Content-Length as what it says."""
+    return value.isdecimal() and len(value.lstrip("0")) <= MAX_DIGITS
 
 
 def _nobody(_answer: Response | NoAnswer) -> None:

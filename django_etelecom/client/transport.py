@@ -164,6 +164,8 @@ class Transport:
                 response.isclosed()
                 and not response.will_close
                 and response.status not in WITHOUT_BODY
+                # More would belong to no request.
+                and connection.is_drained()
                 and self._keep_alive
             )
             return Response(response.status, cast("Mapping[str, str]", response.headers), read)

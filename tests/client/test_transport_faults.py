@@ -316,6 +316,9 @@ FAULTS = {
     "body shorter than its length, and a hang": Fault(
         says(OK, b"Content-Length: 999\r\n\r\n", BODY, then=Peer.hang), LATE_ANSWER
     ),
+    "body shorter than its length, which is beyond all numbers": Fault(
+        says(OK, b"Content-Length: %d\r\n\r\n" % 10**30, BODY), (*BAD, *LOST)
+    ),
     "body longer than its length": Fault(
         says(OK, b"Content-Length: 9\r\n\r\n", BODY), BAD, http_status=200
     ),
@@ -483,6 +486,21 @@ def test_body_of_an_answer_without_one_meets_no_later_request(transport, serve, 
     result = post(transport, server.url)
     assert isinstance(result, Response)
     assert result.body == b"2"
+
+
+def test_what_comes_behind_an_answer_meets_no_later_request(transport, serve, context):
+    def behave(peer: Peer) -> None:
+        peer.read_request()
+        if server.accepted == 1:
+            peer.send(answer(b"1") + b"\r\n")
+            # It comes later than the look that a kept connection gets.
+            peer.read_request()
+            peer.send(answer(b"astray"))
+        peer.send(answer(b"%d" % server.accepted))
+
+    server = serve(behave, ssl_context=context)
+    assert post(transport, server.url).body == b"1"
+    assert post(transport, server.url).body == b"2"
 
 
 def test_answer_after_103_meets_no_later_request(transport, serve, context):
