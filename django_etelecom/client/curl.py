@@ -227,6 +227,7 @@ class _Loop:
         self._take_off()
 
     def _take_off(self) -> None:
+        began = False
         with contextlib.suppress(queue.Empty):
             while True:
                 flight = self._inbox.get_nowait()
@@ -239,6 +240,10 @@ class _Loop:
                 self._flying[handle.curl] = handle
                 self._beginning = None
                 self._multi.add_handle(handle.curl)
+                began = True
+        if began:
+            # Now, while all connections that are free are noted.
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def _land(self) -> None:
         left = 1
@@ -307,10 +312,11 @@ class _Loop:
 
 
 class _Kept:
-    """The connections that libcurl keeps, by the port on our side."""
+    """The connections that libcurl has, by the port on our side."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
+        # As many as there are ports at most.
         self._by_port: dict[int, tuple[int, float]] = {}
 
     def note(self, port: int, number: int, *, is_trusted: bool = True) -> None:
@@ -321,17 +327,22 @@ class _Kept:
             number: of the file that it is; below 0: it is closed.
             is_trusted: whether it may carry another.
         """
-        self._by_port.pop(port, None)
         if number >= 0:
             self._by_port[port] = number, time.monotonic() if is_trusted else -math.inf
-        if len(self._by_port) > MAX_KEPT:
-            del self._by_port[next(iter(self._by_port))]
+        else:
+            self._by_port.pop(port, None)
 
     def is_stale(self, port: int) -> bool:
-        """Tell whether a connection has been kept and may be closed by now."""
-        if port not in self._by_port:
+        """Tell whether a connection may not carry a request; it is in use from now on.
+
+        One that is in use is none: libcurl hands it on before anybody could look at what came
+        behind its answer.
+        """
+        kept = self._by_port.pop(port, None)
+        if kept is None:
+            self._by_port[port] = _IN_USE
             return False
-        number, last_used = self._by_port.pop(port)
+        number, last_used = kept
         if time.monotonic() - last_used >= connections.MAX_IDLE:
             return True
         try:
@@ -341,10 +352,16 @@ class _Kept:
             return True
         has_come = self._selector.select(0)
         self._selector.unregister(number)
+        if not has_come:
+            self._by_port[port] = _IN_USE
         return bool(has_come)
 
     def close(self) -> None:
         self._selector.close()
+
+
+_IN_USE = -1, -math.inf
+"""Of no file, and never fresh."""
 
 
 class _Handle:

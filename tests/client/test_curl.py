@@ -1,7 +1,9 @@
 """What the transport over libcurl does beyond the contract of all transports."""
 
 import os
+import queue
 import threading
+import time
 
 import pycurl
 
@@ -9,7 +11,7 @@ from django_etelecom.client import curl as curl_module
 from django_etelecom.client.codes import Failure
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.transport import NoAnswer, Response
-from tests.client.fault_server import Peer, serve_well
+from tests.client.fault_server import Peer, answer, serve_well
 
 
 def post(transport, url, body=b"{}"):
@@ -134,13 +136,35 @@ def test_timeout__before_the_name_is_known_is_the_resolvers():
     kept.close()
 
 
-def test_connection__only_so_many_are_known(monkeypatch):
-    monkeypatch.setattr(curl_module, "MAX_KEPT", 2)
+def test_connection__in_use_is_no_fresh_one():
     kept = curl_module._Kept()
-    for port in (1, 2, 3):
-        kept.note(port, port)
-    assert list(kept._by_port) == [2, 3]
+    assert not kept.is_stale(1)
+    # Its answer has come, and nobody has noted it yet.
+    assert kept.is_stale(1)
+    # Dialled anew.
+    assert not kept.is_stale(1)
     kept.close()
+
+
+def test_what_comes_behind_an_answer_meets_no_request_that_waits(curl, serve):
+    def behave(peer: Peer) -> None:
+        while peer.read_request() is not None:
+            whole = answer(b"its own")
+            # Apart, so that libcurl reads no further than to the end of the body.
+            peer.send(whole[:-7])
+            time.sleep(0.002)
+            peer.send(whole[-7:] + answer(b"astray"))
+
+    server = serve(behave)
+    came: queue.SimpleQueue[Response | NoAnswer] = queue.SimpleQueue()
+    in_flight, bodies = 0, []
+    while len(bodies) < 2_000:
+        while in_flight < 64:
+            curl.start(server.url, Opaque(b"{}"), came.put)
+            in_flight += 1
+        bodies.append(came.get().body)
+        in_flight -= 1
+    assert {*bodies} == {b"its own"}
 
 
 def test_url__may_change_from_post_to_post(curl, serve):
