@@ -15,6 +15,7 @@ REFUSALS = {-1, -2, -3, -6, -8, -9}
 
 _STATUS_LINE = re.compile(rb"HTTP/\S*[ \t]+([0-9]{3})(?![^ \t\r\n])", re.IGNORECASE)
 _LINE = re.compile(rb"[^\n]*?(?=\r*\n|\Z)")
+_LINE_END = re.compile(rb"\r+\n")
 _CHUNK_SIZE = re.compile(rb"[0-9a-f]+", re.IGNORECASE)
 _BLANK_LINE = re.compile(rb"\r?\n\r*\n")
 _PRINTED_KEY = rb'"[\s_]*' + rb"[\s_]*".join(re.escape(bytes([one])) for one in b"status")
@@ -156,7 +157,11 @@ def _joined(body: bytes) -> bytes:
             return bytes(joined)
         joined += body[:size]
         body = body[size:]
-        body = body[2:] if body[:1] == b"\r" or body[1:2] == b"\n" else body[1:]
+        # libcurl passes over any number of CR.
+        if end := _LINE_END.match(body):
+            body = body[end.end() :]
+        else:
+            body = body[2:] if body[:1] == b"\r" or body[1:2] == b"\n" else body[1:]
 
 
 def _pairs(body: bytes) -> list[tuple[str, object]]:

@@ -29,9 +29,10 @@ MAX_RECEIVED = 128 * 1024
 STATUS_LINE = re.compile(rb"HTTP/[0-9.]+[ \t]+[1-9][0-9]{2}(?:[ \t\r\n]|\Z)")
 """How an answer begins. http.client takes `+2_00` for 200, and libcurl `2000` or `200;`."""
 
-FIELD_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:")
-"""How a header begins (RFC 9112). At another line http.client ends the headers, so that a length
-behind it counts for nothing; libcurl passes over it. One that is folded is none here either."""
+FIELD_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*(?:\r?\n)?\Z")
+"""A header (RFC 9112). At another line, and at a CR within one, http.client ends the headers, so
+that a length behind it counts for nothing; libcurl passes over it. One that is folded is none here
+either."""
 
 _CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]+[ \t]*[;\r\n]")
 """What stands before a piece of a body that comes in chunks. http.client takes `-1` and `1_0`."""

@@ -224,9 +224,13 @@ class _Loop:
             self._wakes_at = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._land()
-        self._take_off()
+        if self._take_off():
+            # At once, while all connections that are free are noted. What has no leave ends here.
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            self._land()
 
-    def _take_off(self) -> None:
+    def _take_off(self) -> bool:
+        """Begin what waits; tell whether anything did."""
         began = False
         with contextlib.suppress(queue.Empty):
             while True:
@@ -241,9 +245,7 @@ class _Loop:
                 self._beginning = None
                 self._multi.add_handle(handle.curl)
                 began = True
-        if began:
-            # Now, while all connections that are free are noted.
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        return began
 
     def _land(self) -> None:
         left = 1

@@ -362,6 +362,8 @@ FAULTS = {
             b" folded: 9",
             b": no name",
             b"\xc3\xa9: 9",
+            b"CR: a\rb",
+            b"NUL: a\0b",
         )
     },
     **{
