@@ -208,7 +208,8 @@ class Connection:
         self._last_used = time.monotonic()
 
     def close(self) -> None:
-        kept, self._socket = self._socket, None
+        # What reads of a socket keeps it open.
+        kept, self._socket, self._lines = self._socket, None, None
         if kept is not None:
             kept.close()
 

@@ -9,7 +9,6 @@ leave has that look.
 
 import contextlib
 import errno
-import math
 import os
 import queue
 import re
@@ -28,6 +27,7 @@ from . import connections
 from .codes import Failure
 from .connections import MAX_RECEIVED
 from .interrupts import comes_from_outside
+from .kept import Kept
 from .opaque import Opaque, bare
 from .transport import WITHOUT_BODY, NoAnswer, Response, parted
 from .wire import MAX_BODY
@@ -158,7 +158,7 @@ class _Loop:
         self._taking = threading.Lock()
         self._is_ending = False
         self._is_asleep = False
-        self._kept = _Kept()
+        self._kept = Kept()
         self._idle: list[_Handle] = []
         self._beginning: _Flight | None = None
         self._flying: dict[pycurl.Curl, _Handle] = {}
@@ -313,63 +313,10 @@ class _Loop:
         self._wakes_at = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
 
 
-class _Kept:
-    """The connections that libcurl has, by the port on our side."""
-
-    def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        # As many as there are ports at most.
-        self._by_port: dict[int, tuple[int, float]] = {}
-
-    def note(self, port: int, number: int, *, is_trusted: bool = True) -> None:
-        """Note that a connection has just carried a whole answer.
-
-        Args:
-            port: on our side.
-            number: of the file that it is; below 0: it is closed.
-            is_trusted: whether it may carry another.
-        """
-        if number >= 0:
-            self._by_port[port] = number, time.monotonic() if is_trusted else -math.inf
-        else:
-            self._by_port.pop(port, None)
-
-    def is_stale(self, port: int) -> bool:
-        """Tell whether a connection may not carry a request; it is in use from now on.
-
-        One that is in use is none: libcurl hands it on before anybody could look at what came
-        behind its answer.
-        """
-        kept = self._by_port.pop(port, None)
-        if kept is None:
-            self._by_port[port] = _IN_USE
-            return False
-        number, last_used = kept
-        if time.monotonic() - last_used >= connections.MAX_IDLE:
-            return True
-        try:
-            self._selector.register(number, selectors.EVENT_READ)
-        # libcurl has closed it, and another has got its port.
-        except OSError:
-            return True
-        has_come = self._selector.select(0)
-        self._selector.unregister(number)
-        if not has_come:
-            self._by_port[port] = _IN_USE
-        return bool(has_come)
-
-    def close(self) -> None:
-        self._selector.close()
-
-
-_IN_USE = -1, -math.inf
-"""Of no file, and never fresh."""
-
-
 class _Handle:
     """One transfer of libcurl's at a time."""
 
-    def __init__(self, options: dict[int, Any], kept: _Kept) -> None:
+    def __init__(self, options: dict[int, Any], kept: Kept) -> None:
         self._kept = kept
         self.curl = pycurl.Curl()
         self._url = ""

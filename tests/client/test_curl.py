@@ -9,6 +9,7 @@ import pycurl
 
 from django_etelecom.client import curl as curl_module
 from django_etelecom.client.codes import Failure
+from django_etelecom.client.kept import Kept
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.transport import NoAnswer, Response
 from tests.client.fault_server import Peer, answer, serve_well
@@ -117,7 +118,7 @@ def test_post__error_of_ours_leaves_the_outcome_open(curl, monkeypatch):
 
 
 def test_connection__that_libcurl_has_closed_is_no_fresh_one():
-    kept = curl_module._Kept()
+    kept = Kept()
     ours, theirs = os.pipe()
     os.close(theirs)
     kept.note(1, ours)
@@ -129,7 +130,7 @@ def test_connection__that_libcurl_has_closed_is_no_fresh_one():
 
 
 def test_timeout__before_the_name_is_known_is_the_resolvers():
-    kept = curl_module._Kept()
+    kept = Kept()
     handle = curl_module._Handle({}, kept)
     assert handle._failure_before(pycurl.E_OPERATION_TIMEDOUT, 0) is Failure.NAME_RESOLUTION
     handle.curl.close()
@@ -137,7 +138,7 @@ def test_timeout__before_the_name_is_known_is_the_resolvers():
 
 
 def test_connection__in_use_is_no_fresh_one():
-    kept = curl_module._Kept()
+    kept = Kept()
     assert not kept.is_stale(1)
     # Its answer has come, and nobody has noted it yet.
     assert kept.is_stale(1)
