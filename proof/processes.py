@@ -13,10 +13,11 @@ PATIENCE = 60.0
 """Seconds after which something that has to happen counts as never happening."""
 
 LOADED = [
-    # Each process executes what the first one was started with, once more.
-    "proof.job",
     "proof.roles",
-    # What each would load by itself.
+    # What each would load by itself: it executes `proof.job` once more.
+    "django_etelecom.simulator",
+    "proof.proxy",
+    "proof.results",
     "django_etelecom.backends.bulk",
     "django_etelecom.client.curl",
     "encodings.idna",
