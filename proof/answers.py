@@ -180,6 +180,8 @@ def judge_sends(
         answer, sends = made.get((SEND, number)), events[row.pk]
         known_as = f"{row.status} ({row.reason or row.provider_message_id})"
         told = f"{number} by {row.account}, {known_as}, {_shown(answer)}"
+        if before := server.before.get((SEND, number)):
+            told += f", behind one {_shown(before)}"
         seen["answers"] += 1
         seen[row.status] += 1
         judge_record(row, sends, told, findings)

@@ -40,6 +40,8 @@ class RawServer:
         """To which an answer was written, whole but where the client had enough of it before."""
         self.after_others: set[tuple[str, str]] = set()
         """Which came behind an answer that need not be understood: of it more may have come."""
+        self.before: dict[tuple[str, str], Answer] = {}
+        """The answer before that to a request, on the same connection."""
         self.faults: list[str] = []
         """Of this server itself, which leave the check without a say."""
         self._port = port
@@ -67,6 +69,7 @@ class _Conversation(asyncio.Protocol):
         self._unread = b""
         self._requests = 0
         self._is_spoilt = False
+        self._last: Answer | None = None
 
     def connection_made(self, transport) -> None:
         self._transport = transport
@@ -93,9 +96,11 @@ class _Conversation(asyncio.Protocol):
         asked = json.loads(rest[:length])
         about = str(asked.get("phonenumber") or asked.get("idOmniMess"))
         self._server.received[path, about] += 1
+        if self._last is not None:
+            self._server.before[path, about] = self._last
         if self._is_spoilt:
             self._server.after_others.add((path, about))
-        answer = self._server.answer(path, asked)
+        answer = self._last = self._server.answer(path, asked)
         self._is_spoilt |= answer.statuses is None or not answer.statuses <= UNDERSTOOD[path]
         self._write(answer, (path, about))
 
