@@ -4,9 +4,10 @@ import gc
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 PATIENCE = 60.0
@@ -23,6 +24,9 @@ LOADED = [
     "encodings.idna",
     "phonenumbers.data.region_VN",
 ]
+
+_asking = threading.Lock()
+"""How a process has ended can be read once. To start another asks about all, in any thread."""
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(LOADED)
@@ -41,7 +45,8 @@ class Victim:
         self._process: BaseProcess = _context.Process(
             target=_begin, args=(theirs, role, arguments), daemon=True
         )
-        self._process.start()
+        with _asking:
+            self._process.start()
         theirs.close()
 
     @property
@@ -63,11 +68,14 @@ class Victim:
 
     @property
     def runs(self) -> bool:
-        return self._process.is_alive()
+        return not self.dies_within(0.0)
 
     def dies_within(self, seconds: float) -> bool:
-        self._process.join(seconds)
-        return not self._process.is_alive()
+        if not wait([self._process.sentinel], seconds):
+            return False
+        with _asking:
+            self._process.join()
+        return True
 
     def wait(self, seconds: float = PATIENCE) -> bool:
         """Wait for its end; tell whether it was killed.
@@ -75,13 +83,12 @@ class Victim:
         Raises:
             RuntimeError: it did not end in time, or by a fault of its own.
         """
-        self._process.join(seconds)
-        code = self._process.exitcode
-        if code is None:
+        if not self.dies_within(seconds):
             self._process.kill()
-            self._process.join()
+            self.dies_within(PATIENCE)
             raise RuntimeError(f"A process did not end in {seconds} seconds.")
         self._door.close()
+        code = self._process.exitcode
         if code not in (0, -signal.SIGKILL):
             raise RuntimeError(f"A process ended with {code}.")
         return code == -signal.SIGKILL
