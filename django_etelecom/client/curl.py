@@ -268,8 +268,13 @@ class _Loop:
                     continue
                 # Not before there is an answer: who is in here is told if anything fails.
                 del self._flying[curl]
-                self._idle.append(handle)
-                handle.end()(answer)
+                answered = handle.end()
+                if code == pycurl.E_OK and handle.has_all_headers:
+                    self._idle.append(handle)
+                else:
+                    # A header that breaks off in a fold would begin the handle's next answer.
+                    curl.close()
+                answered(answer)
 
     def _fail(self, detail: str) -> None:
         for handle in self._flying.values():
@@ -324,6 +329,7 @@ class _Handle:
         self._has_leave = False
         self._is_stale = False
         self._headers: dict[str, str] = {}
+        self.has_all_headers = False
         self._received = 0
         self._body = bytearray()
         for option, value in options.items():
@@ -341,6 +347,7 @@ class _Handle:
         self._answered = flight.answered
         self._has_leave = False
         self._headers = {}
+        self.has_all_headers = False
         self._received = 0
         self._body = bytearray()
 
@@ -385,13 +392,14 @@ class _Handle:
         self._received += len(line)
         if self._received > MAX_RECEIVED:
             return 0
+        self.has_all_headers = not line.strip(b"\r\n")
         if line.startswith(b"HTTP/"):
             # Of the last one of several answers; those before it are of kind 100.
             self._headers = {}
             # Those but 100 other clients take for the answer, and that is what they mean here.
             is_interim = re.match(rb"HTTP/\S+ 1(?!00)", line)
             return len(line) if connections.STATUS_LINE.match(line) and not is_interim else 0
-        if line.strip(b"\r\n"):
+        if not self.has_all_headers:
             if not connections.FIELD_LINE.match(line):
                 return 0
             name, _, value = line.decode("latin-1").partition(":")

@@ -168,6 +168,23 @@ def test_what_comes_behind_an_answer_meets_no_request_that_waits(curl, serve):
     assert {*bodies} == {b"its own"}
 
 
+def test_answer__that_breaks_off_in_a_fold_leaves_the_next_one_whole(curl, serve):
+    def behave(peer: Peer) -> None:
+        peer.read_request()
+        if server.accepted == 1:
+            peer.send(b"HTTP/1.1 200 OK\r\nX: a\r\n")
+            time.sleep(0.05)
+            peer.send(b" ")
+            time.sleep(0.05)
+            peer.reset()
+            return
+        peer.send(answer(b"whole"))
+
+    server = serve(behave)
+    assert isinstance(post(curl, server.url), NoAnswer)
+    assert post(curl, server.url).body == b"whole"
+
+
 def test_url__may_change_from_post_to_post(curl, serve):
     servers = [serve(serve_well), serve(serve_well)]
     for server in (*servers, *servers):
