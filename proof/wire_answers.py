@@ -266,7 +266,7 @@ def chunks(chance: random.Random, body: bytes) -> bytes:
 
 
 def in_pieces(chance: random.Random, raw: bytes) -> tuple[bytes, ...]:
-    if chance.random() < 0.9:
+    if chance.random() < 0.9 or not raw:
         return (raw,)
     # The last one is not empty: what is added to it comes with the end of the answer.
     cuts = sorted(chance.randrange(len(raw)) for _ in range(chance.randint(1, 3)))

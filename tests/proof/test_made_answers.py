@@ -10,6 +10,7 @@ from proof.made_answers import DAMAGED_SHARE, answer_to_send, answer_to_status
 from proof.reading import read_send, read_status
 from proof.send_answers import KINDS
 from proof.status_answers import STATUS_KINDS
+from proof.wire_answers import in_pieces
 
 NUMBERS = [f"8491{place:07}" for place in range(1500)]
 
@@ -50,6 +51,19 @@ def test_sound_status__what_it_must_come_to_can_be_read_of_it(kind):
         answer = STATUS_KINDS[kind][1](random.Random(number), number)  # noqa: S311
         if answer.is_exact:
             assert answer.statuses <= read_status(answer.raw).statuses, answer.raw[:500]
+
+
+def test_answer__what_is_added_comes_with_the_end_of_it():
+    answers = [answer_to_send(1, number) for number in NUMBERS]
+
+    assert any(len(answer.pieces) > 1 for answer in answers)
+    assert all(answer.pieces[-1] for answer in answers if answer.raw)
+
+
+def test_answer__of_nothing_is_one_piece():
+    chance = random.Random(1)  # noqa: S311  # as the others here
+
+    assert {in_pieces(chance, b"") for _time in range(100)} == {(b"",)}
 
 
 def test_answer__pieces_are_the_whole():

@@ -32,6 +32,11 @@ def test_read_send__accepted_with_its_id():
             headers=[b"Transfer-Encoding: chunked"],
             length=False,
         ),
+        http(
+            b"%x\r\n%b\r\r\r\n0\r\n\r\n" % (len(GOOD), GOOD),
+            headers=[b"Transfer-Encoding: chunked"],
+            length=False,
+        ),
         http(headers=[b"Content-Encoding: identity"]),
         http() + b"HTTP/1.1 500 Too late\r\n\r\n",
     ],
