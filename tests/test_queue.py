@@ -668,11 +668,12 @@ def test_worker__looks_for_more_no_sooner_than_is_of_use(queued, askable, monkey
     monkeypatch.setattr(lifecycle, "claim_due", look)
     for number in range(12):
         queued(f"09123456{number:02}")
+    # Several turns of a worker, each of which waits for an answer for 0.05 s.
     answer(askable, lambda outgoing: time.sleep(0.2) or accepted(outgoing))
 
     assert work(concurrency=4) == Tally(sent=12)
 
-    # Whenever there is room, and once nothing is under way any more.
+    # Where there was room for more than was found, and once nothing is under way any more.
     assert sum(looks) == 12
     assert looks.count(0) <= 2
     assert looks[-1] == 0

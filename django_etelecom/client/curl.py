@@ -268,13 +268,12 @@ class _Loop:
                     continue
                 # Not before there is an answer: who is in here is told if anything fails.
                 del self._flying[curl]
-                answered = handle.end()
+                handle.end()(answer)
                 if code == pycurl.E_OK and handle.has_all_headers:
                     self._idle.append(handle)
                 else:
                     # A header that breaks off in a fold would begin the handle's next answer.
                     curl.close()
-                answered(answer)
 
     def _fail(self, detail: str) -> None:
         for handle in self._flying.values():

@@ -151,7 +151,8 @@ def test_what_comes_behind_an_answer_meets_no_request_that_waits(curl, serve):
     def behave(peer: Peer) -> None:
         while peer.read_request() is not None:
             whole = answer(b"its own")
-            # Apart, so that libcurl reads no further than to the end of the body.
+            # Apart by more than a read takes: what comes with the headers libcurl reads with them,
+            # and no further than to the end of the body what comes after.
             peer.send(whole[:-7])
             time.sleep(0.002)
             peer.send(whole[-7:] + answer(b"astray"))
@@ -172,6 +173,8 @@ def test_answer__that_breaks_off_in_a_fold_leaves_the_next_one_whole(curl, serve
     def behave(peer: Peer) -> None:
         peer.read_request()
         if server.accepted == 1:
+            # In a read each: the state that is left is that of a blank with nothing behind it. It
+            # is read before the reset, which would throw it away.
             peer.send(b"HTTP/1.1 200 OK\r\nX: a\r\n")
             time.sleep(0.05)
             peer.send(b" ")
