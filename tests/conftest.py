@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management.commands import flush
 from django.utils import timezone
 
-from django_etelecom import explanation, guards, verdicts
+from django_etelecom import explanation, guards, services, verdicts
 from django_etelecom.models import MessageTemplate, RouteRule
 from django_etelecom.simulator import Simulator
 from tests.backends import AskableBackend, ScriptedBackend
@@ -152,7 +152,7 @@ def at_hour(monkeypatch):
             def now(self):
                 return now
 
-        for room in (explanation, guards, verdicts):
+        for room in (explanation, guards, services, verdicts):
             monkeypatch.setattr(room, "timezone", Clock())
 
     return set_to
