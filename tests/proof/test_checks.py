@@ -1,7 +1,7 @@
 """What a check needs is looked for before it is tried."""
 
 from proof.__main__ import uninstalled
-from proof.checks import CHECKS, Check
+from proof.checks import Check
 
 
 def test_uninstalled__names_what_is_missing():
@@ -15,10 +15,3 @@ def test_uninstalled__names_what_is_missing():
 
 def test_uninstalled__nothing_is_missing():
     assert uninstalled(Check("kills", 1, 1, packages=("Django",))) == ""
-
-
-def test_share__all_shares_are_the_whole():
-    for check in CHECKS:
-        shares = [check.share(database, nightly=False) for database in check.databases]
-
-        assert sum(shares) == check.short

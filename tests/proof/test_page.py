@@ -5,7 +5,7 @@ import importlib.util
 
 import pytest
 
-from proof.checks import CHECKS, SQLITE
+from proof.checks import CHECKS, Check
 from proof.page import explained, page, table, version
 from proof.results import Result
 
@@ -68,5 +68,12 @@ def test_check__is_shared_out_whole(check, nightly):
     shares = [check.share(database, nightly=nightly) for database in check.databases]
 
     assert sum(shares) == (check.nightly if nightly else check.short)
-    assert max(shares) - min(shares) <= 1
-    assert SQLITE not in check.databases or shares[0] >= 1
+    assert min(shares) >= 1
+    assert check.weights or max(shares) - min(shares) <= 1
+
+
+def test_check__is_shared_out_by_weight():
+    check = Check("lives", 500, 10_001, weights=(3, 1, 1))
+
+    assert [check.share(database, nightly=False) for database in check.databases] == [300, 100, 100]
+    assert sum(check.share(database, nightly=True) for database in check.databases) == 10_001
