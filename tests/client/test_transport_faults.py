@@ -21,7 +21,7 @@ from django_etelecom.client.codes import Failure
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.protocol import MAX_BODY, Outcome
 from django_etelecom.client.transport import NoAnswer, Response, send_result
-from tests.client.conftest import CONNECT_TIMEOUT, IMPATIENT, TIMEOUT, server_context
+from tests.client.conftest import CONNECT_TIMEOUT, IMPATIENT, PATIENCE, TIMEOUT, server_context
 from tests.client.fault_server import BODY, Peer, answer, serve_one, serve_well
 
 LATE = 0.7
@@ -398,9 +398,10 @@ def assert_sent(result, fault: Fault):
 @pytest.mark.parametrize("name", FAULTS)
 def test_sent(make_transport, serve, context, name):
     fault = FAULTS[name]
-    transport = make_transport(**(IMPATIENT if Failure.TIMEOUT in fault.failures else {}))
+    is_late = Failure.TIMEOUT in fault.failures
+    transport = make_transport(**(IMPATIENT if is_late else {}))
     server = serve(fault.behave, ssl_context=context)
-    result = post(transport, server.url)
+    result = post(transport, server.url, timeout=TIMEOUT if is_late else PATIENCE)
     assert_sent(result, fault)
     assert len(server.requests) == fault.requests
     assert server.accepted == 1
