@@ -4,6 +4,7 @@ import logging
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
+from django.utils import timezone
 
 from django_etelecom import delivery, events, reports
 from django_etelecom.accounts import backend_for
@@ -423,6 +424,24 @@ def test_record__waits_for_many_messages_no_longer_than_for_one(
     longest = sum(delivery.RECORD_PAUSES)
     assert longest <= clock.now < longest + 1
     assert clock.slept.count(0.0) == len(messages)
+
+
+def test_record__is_asked_about_later_by_a_backend_that_can_be_asked(askable, otp_template):
+    send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert MessageLog.objects.get().next_poll_at > timezone.now()
+
+
+def test_record__http_status_that_is_none_is_not_kept(scripted, otp_template):
+    scripted.answer = staticmethod(
+        lambda outgoing: SendResult(
+            outcome=Outcome.ACCEPTED, provider_message_id="ICOMNI1", http_status="200 OK"
+        )
+    )
+
+    message = send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert (message.status, message.events.get().http_status) == ("accepted", None)
 
 
 def test_record__strange_texts_are_kept_readable(scripted, otp_template):
