@@ -6,8 +6,8 @@
 
 A whole run writes docs/reference/proof.md. The servers are those of POSTGRES_URL, MARIADB_URL,
 RABBITMQ_URL and REDIS_URL, by default on this machine; the proof makes databases and queues of its
-own there, and unmakes them. Exits with 1 if anything happened that must not, with 2 if it could not
-be tried.
+own there, and unmakes them. Exits with 1 if anything happened that must not, with 2 if a server or
+a package that it needs is not there.
 """
 
 import argparse
@@ -15,37 +15,14 @@ import concurrent.futures
 import importlib.metadata
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
-from urllib.parse import urlsplit
 
-from .checks import CHECKS, MARIADB, POSTGRESQL, SQLITE, Check
+from .checks import CHECKS, Check
 from .page import PAGE, page, table
 from .results import Result
-
-DATABASES = {
-    SQLITE: "sqlite:///proof",
-    POSTGRESQL: os.environ.get("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres"),
-    MARIADB: os.environ.get("MARIADB_URL", "mysql://root@127.0.0.1:3306/mysql"),
-}
-
-
-def unreachable(database: str) -> str:
-    """Return why a database cannot be tried, as a sentence; "": it can."""
-    parts = urlsplit(DATABASES[database])
-    if parts.hostname is None:
-        return ""
-    port = parts.port or {POSTGRESQL: 5432, MARIADB: 3306}[database]
-    try:
-        socket.create_connection((parts.hostname, port), timeout=5).close()
-    except OSError as error:
-        return (
-            f"{database} cannot be reached at {parts.hostname}:{port} ({error}). Start it, name "
-            "another by POSTGRES_URL or MARIADB_URL, or leave it out: --database SQLite."
-        )
-    return ""
+from .servers import DATABASES, unreachable
 
 
 def uninstalled(check: Check) -> str:
@@ -92,7 +69,7 @@ def main() -> None:
         "--only", action="append", choices=[one.module for one in CHECKS], help="may be repeated"
     )
     parser.add_argument("--database", action="append", choices=DATABASES, help="may be repeated")
-    parser.add_argument("--seed", type=int, help="of all lots that are drawn; default: any")
+    parser.add_argument("--seed", type=int, help="of all that is drawn at random; default: any")
     parser.add_argument(
         "--jobs",
         type=int,
@@ -104,13 +81,16 @@ def main() -> None:
     seed = random.randrange(10**6) if options.seed is None else options.seed
     chosen = options.database or list(DATABASES)
     checks = [one for one in CHECKS if not options.only or one.module in options.only]
-    untriable = [*map(unreachable, chosen), *map(uninstalled, checks)]
-    if missing := list(filter(None, untriable)):
+    parts = [(one, database) for one in checks for database in one.databases if database in chosen]
+    if not parts:
+        parser.error("No check that was named runs on a database that was named.")
+    tried = {check.module: check for check, _database in parts}.values()
+    servers = dict.fromkeys(server for part in parts for server in (part[1], *part[0].brokers))
+    if missing := list(filter(None, [*map(unreachable, servers), *map(uninstalled, tried)])):
         print(*missing, sep="\n", file=sys.stderr)
         sys.exit(2)
 
     began = time.monotonic()
-    parts = [(one, database) for one in checks for database in one.databases if database in chosen]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         futures = {
             (check, database): pool.submit(
@@ -131,7 +111,7 @@ def main() -> None:
                 print(f"    {example}", flush=True)
         told = [
             (check, [futures[part].result() for part in parts if part[0] is check])
-            for check in checks
+            for check in tried
         ]
     minutes = (time.monotonic() - began) / 60
 

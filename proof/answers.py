@@ -1,4 +1,4 @@
-"""Fuzzed answers: a provider that answers every request with bytes that a lot has drawn."""
+"""Fuzzed answers: a provider that answers every request with bytes that were drawn at random."""
 
 import collections
 import dataclasses
@@ -90,13 +90,14 @@ def run(job: Job) -> Result:
         check="fuzzed answers: bodies, headers, status lines",
         database=job.database,
         times=f"{seen['answers']:,} messages",
-        did="half by each backend, each with an answer of its own: "
-        f"{seen['exact']:,} made to mean one thing, {seen['unsettled']:,} of two meanings at most, "
-        f"{seen['damaged']:,} damaged; {seen['status answers']:,} answers to GetStatusOmni",
+        did="half by the default backend, half by the one for bulk, each with an answer of its "
+        f"own: {seen['exact']:,} made to mean one thing, {seen['unsettled']:,} that may be read in "
+        f"two ways, {seen['damaged']:,} damaged; {seen['status answers']:,} answers to "
+        "GetStatusOmni",
         wrong=dict(findings.wrong),
         seen=", ".join(f"{seen[one]:,} {one}" for one in ("accepted", "rejected", "unknown"))
         + f", {seen['delivered']:,} delivered"
-        + (f", {seen['never answered']:,} never answered" if seen["never answered"] else ""),
+        + (f", {seen['never answered']:,} never wholly answered" if seen["never answered"] else ""),
         examples=[f"seed {seed}, {one}" for one in findings.examples],
     )
 

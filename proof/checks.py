@@ -3,6 +3,7 @@
 import dataclasses
 
 SQLITE, POSTGRESQL, MARIADB = "SQLite", "PostgreSQL", "MariaDB"
+RABBITMQ, REDIS = "RabbitMQ", "Redis"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Check:
     """Of the site that it needs."""
     packages: tuple[str, ...] = ()
     """What has to be installed besides, as PyPI calls it."""
+    brokers: tuple[str, ...] = ()
+    """That its tasks travel by."""
     weights: tuple[int, ...] = ()
     """How the whole is shared out over the databases; (): evenly."""
 
@@ -31,7 +34,7 @@ class Check:
 
 
 CHECKS = [
-    Check("kills", 1_000, 10_000),
+    Check("kills", 1_000, 10_000, brokers=(RABBITMQ, REDIS)),
     Check("faults", 500, 5_000),
     Check("cuts", 200, 2_000, (POSTGRESQL, MARIADB)),
     Check("answers", 20_000, 1_000_000),
@@ -49,5 +52,6 @@ CHECKS = [
         (POSTGRESQL,),
         settings="proof.peer_site.settings",
         packages=("celery", "django-anymail", "django-post_office", "requests"),
+        brokers=(RABBITMQ,),
     ),
 ]

@@ -21,7 +21,8 @@ INTRODUCTION = """\
 
 > One message, at most one POST that could have reached the provider, unless a person asks for
 > another. Every POST has a record, committed before its first byte. "Accepted" and "delivered"
-> appear only when the provider said so.
+> appear only when the provider said so. No secret rests in the clear. It assumes a durable primary
+> database.
 
 This page is written by the command that tries to break that promise:
 
@@ -31,11 +32,29 @@ tox run -e proof -- --nightly   # some hours
 ```
 
 It needs PostgreSQL, MariaDB, Redis and RabbitMQ (`POSTGRES_URL`, `MARIADB_URL`, `REDIS_URL` and
-`RABBITMQ_URL` say where, by default on this machine); `tox run -e proof -- --database SQLite` does
-without the other databases. Each check has real processes send over real sockets to the app's
-[simulator](simulator.md) and to servers and proxies that misbehave. What became of it is judged by
-two witnesses alone: the receipts of the provider, and the rows of the database. Whatever is counted
-under *found* must not happen at all.
+`RABBITMQ_URL` say where, by default on this machine). A part of it needs less, and is printed and
+no more: `tox run -e proof -- --only answers --database SQLite`. Real messages go over real
+sockets to the app's [simulator](simulator.md) and to servers and proxies that misbehave, from
+real processes wherever one is killed or stopped. What became of them is judged by two witnesses:
+the receipts of the provider, and the rows of the database; with faults and answers of one meaning
+also by that meaning, and where the database is away by the log. An hour of an outage passes by
+moving the rows' instants back. Whatever is counted under *found* must not happen at all:
+
+- *Sent twice*: the provider received more than one request for a message. *Written twice*: what
+  has one idempotency key has two rows.
+- *Unrecorded*: it was received, and no row says that it was or may have been; or an answer, a
+  report or an event that there was is not on record as it has to be.
+- *Falsely recorded*: accepted, delivered or undelivered without the provider's word for it, by
+  the id that the provider gave; or rejected, and never received.
+- *Left unfinished*: `queued` or `sending` when nothing goes on any more. `unknown` is an end, for
+  a person to look into: *unknown and received* or, by itself, not received.
+- *Wrong moves*, *wrong events*, *wrong tallies*: a status that may not follow the one before, a
+  history that does not tell what happened, sums that the rows do not add up to. *Secrets kept*: a
+  value marked as secret rests in the clear. *Faults*: what was asked of the app failed, or did
+  something else.
+
+A check takes as many seconds as it says beside others that run at the same time. `lives` ends at
+the first thing that is wrong, and tells the shortest sequence that leads to it.
 
 """
 
@@ -54,9 +73,10 @@ def table(results: Sequence[Result]) -> list[str]:
 
 
 def explained(check: Check) -> str:
-    """Return what a check does: what its module says of itself."""
+    """Return what a check does: what its module says of itself, but for its commands."""
     module = ast.parse((HERE / f"{check.module}.py").read_text())
-    return (ast.get_docstring(module) or "").replace("\n", " ")
+    paragraphs = (ast.get_docstring(module) or "").split("\n\n")
+    return "\n\n".join(one.replace("\n", " ") for one in paragraphs if not one.startswith(" "))
 
 
 def section(check: Check, results: Sequence[Result]) -> list[str]:
@@ -87,7 +107,7 @@ def page(
 
     Args:
         told: each check and what it found, on one database after the other.
-        seed: of all lots that were drawn.
+        seed: of all that was drawn at random.
         nightly: whether it was the long form.
         minutes: that it took.
     """

@@ -313,8 +313,9 @@ promise, and only what the app does can fail the command.
   way to the provider and back, and before and after a row is written: those steps that it has.
 - *Connections reset, answers withheld*: the first request for a message arrives, and its answer
   does not come back. Whatever is tried again meets no fault.
-- *Lost*: asked for, not received, and nothing says so; or received, and nothing says that it was or
-  may have been. A row that says "pending" for ever says neither.
+- *Lost*: on record as to be sent, not received, and nothing says so; or received, and nothing says
+  that it was or may have been. A row that says "pending" for ever says neither. A request to a view
+  that was killed before it wrote or sent anything is no message: whoever asked saw it break.
 - *Falsely recorded*: as sent and not received, or as failed and received.
 - *In doubt*: on record as `unknown`, for a person to look into. It is what the app says instead of
   any of these; the others have no word for it.

@@ -4,6 +4,8 @@ import os
 
 import environ
 
+from .servers import BROKERS as BROKERS
+
 env = environ.Env()
 
 SECRET_KEY = "of the proof"
@@ -56,10 +58,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Whoever is alive when a worker has died gets its tasks: what it held is carried again at once.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{CELERY_TASK_DEFAULT_QUEUE}:"}
-BROKERS = {
-    "RabbitMQ": env("RABBITMQ_URL", default="amqp://guest:guest@127.0.0.1:5672//"),
-    "Redis": env("REDIS_URL", default="redis://127.0.0.1:6379/9"),
-}
 
 LOGGING = {
     "version": 1,

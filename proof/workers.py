@@ -1,4 +1,4 @@
-"""Many workers on one queue, some of whom stand still past their leases, by wrong clocks."""
+"""Many workers on one queue, of wrong clocks, some of which are stopped for longer than a lease."""
 
 import contextlib
 import itertools
