@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from django_etelecom import events
+from django_etelecom.client.codes import Failure
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.events import Evidence
 from django_etelecom.models import MessageEvent, MessageLog
@@ -101,6 +102,36 @@ def test_record_send__is_asked_about_later_where_it_can_be(
     record(message, result, can_be_asked=can_be_asked)
 
     assert (MessageLog.objects.get().next_poll_at is not None) == is_asked
+
+
+@pytest.mark.parametrize("record", [record_one, record_many])
+@pytest.mark.parametrize(
+    ("failure", "http_status", "is_told"),
+    [(None, 200, "unknown"), (Failure.TIMEOUT, None, "unknown"), (Failure.BAD_ANSWER, 200, "")],
+)
+def test_record_send__event_of_an_answer_that_nobody_understands_says_nothing(
+    make,  # noqa: F811
+    record,
+    failure,
+    http_status,
+    is_told,
+):
+    message = make(status="sending")
+    result = SendResult(outcome=Outcome.UNKNOWN, failure=failure, http_status=http_status)
+
+    record(message, result, can_be_asked=True)
+
+    assert (message.status, message.events.get().status) == ("unknown", is_told)
+
+
+def test_record_sends__shows_what_was_written_of_a_message_that_was_not_wholly_read(make):  # noqa: F811
+    make(status="sending")
+    message = MessageLog.objects.defer("next_poll_at").get()
+
+    record_many(message, ACCEPTED, can_be_asked=True)
+
+    assert (message.status, message.provider_message_id) == ("accepted", "ICOMNI7")
+    assert message.next_poll_at > timezone.now()
 
 
 def test_record_send__ends_the_lease(make):  # noqa: F811

@@ -635,12 +635,14 @@ def test_limit__message_of_a_campaign_that_was_given_back_has_its_turn(
     at_hour(NOON)
     guarded("advertising", LIMITS=[(1, 60)])
     agree()
-    queue_campaign(advertisement, [{"to": PHONE, "shop": "An"}])
+    queue_campaign(advertisement, [{"to": PHONE, "shop": "An"}] * 2)
     account = etelecom_settings.account("default")
-    [message] = lifecycle.claim_due(account, 8)
+    [message] = lifecycle.claim_due(account, 1)
     lifecycle.give_back([message.pk])
 
     assert [one.pk for one in lifecycle.claim_due(account, 8)] == [message.pk]
+    other = MessageLog.objects.exclude(pk=message.pk).get()
+    assert (other.status, other.reason) == ("not_sent", "recipient_limit")
 
 
 # Hours

@@ -11,6 +11,7 @@ TESTS_BY_ROOM = {
         "tests/test_begin_campaign.py",
         "tests/test_check_and_resend.py",
         "tests/test_databases.py",
+        "tests/test_disclosure.py",
         "tests/test_explanation.py",
         "tests/test_guards.py",
         "tests/test_numbers.py",
