@@ -298,12 +298,11 @@ def load_parts(campaign: Campaign, *, patience: float) -> bool:
 
     Args:
         campaign: of an upload.
-        patience: seconds after which no further part is begun.
+        patience: seconds of loading after which no further part is begun.
 
     Returns:
         Whether all are loaded; the campaign is `checking` then, or has started by itself.
     """
-    ends_at = time.monotonic() + patience
     free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=DatabaseNow())
     loading = _loading(campaign)
     if not loading.filter(free).update(lease_expires_at=DatabaseNow(after=LEASE)):
@@ -311,6 +310,8 @@ def load_parts(campaign: Campaign, *, patience: float) -> bool:
     fresh(campaign)
     try:
         loader = Loader(campaign, _mold(campaign), lease=LEASE)
+        # From here on: getting ready may take longer than that, and would then be all that is done.
+        ends_at = time.monotonic() + patience
         is_done = False
         while not is_done and time.monotonic() < ends_at:
             is_done = not _load_next(campaign, loader)

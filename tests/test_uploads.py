@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 import traceback
 from datetime import timedelta
 
@@ -350,6 +351,14 @@ def test_load__parts_that_todays_keys_do_not_open_cancel(upload, settings):
 
     campaign.refresh_from_db()
     assert campaign.status == "cancelled"
+
+
+def test_load__makes_headway_however_long_it_takes_to_get_ready(upload, monkeypatch):
+    make_ready = uploads._mold
+    monkeypatch.setattr(uploads, "_mold", lambda campaign: time.sleep(0.2) or make_ready(campaign))
+    campaign = upload()
+
+    assert load_parts(campaign, patience=0.1)
 
 
 def test_load__goes_the_way_that_was_chosen(upload, order_template, askable):
