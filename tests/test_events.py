@@ -130,7 +130,8 @@ def test_record_sends__shows_what_was_written_of_a_message_that_was_not_wholly_r
 
     record_many(message, ACCEPTED, can_be_asked=True)
 
-    assert (message.status, message.provider_message_id) == ("accepted", "ICOMNI7")
+    assert (message.status, message.reason) == ("accepted", "")
+    assert message.provider_message_id == "ICOMNI7"
     assert message.next_poll_at > timezone.now()
 
 
