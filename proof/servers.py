@@ -6,21 +6,27 @@ from urllib.parse import urlsplit
 
 from .checks import MARIADB, POSTGRESQL, RABBITMQ, REDIS, SQLITE
 
-DATABASES = {
-    SQLITE: "sqlite:///proof",
-    POSTGRESQL: os.environ.get("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres"),
-    MARIADB: os.environ.get("MARIADB_URL", "mysql://root@127.0.0.1:3306/mysql"),
-}
-BROKERS = {
-    RABBITMQ: os.environ.get("RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//"),
-    REDIS: os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/9"),
-}
-PORTS = {POSTGRESQL: 5432, MARIADB: 3306, RABBITMQ: 5672, REDIS: 6379}
 NAMED_BY = {
     POSTGRESQL: "POSTGRES_URL",
     MARIADB: "MARIADB_URL",
     RABBITMQ: "RABBITMQ_URL",
     REDIS: "REDIS_URL",
+}
+PORTS = {POSTGRESQL: 5432, MARIADB: 3306, RABBITMQ: 5672, REDIS: 6379}
+
+
+def _url(server: str, default: str) -> str:
+    return os.environ.get(NAMED_BY[server], default)
+
+
+DATABASES = {
+    SQLITE: "sqlite:///proof",
+    POSTGRESQL: _url(POSTGRESQL, "postgres://postgres@127.0.0.1:5432/postgres"),
+    MARIADB: _url(MARIADB, "mysql://root@127.0.0.1:3306/mysql"),
+}
+BROKERS = {
+    RABBITMQ: _url(RABBITMQ, "amqp://guest:guest@127.0.0.1:5672//"),
+    REDIS: _url(REDIS, "redis://127.0.0.1:6379/9"),
 }
 
 
