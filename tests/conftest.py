@@ -62,7 +62,7 @@ def _tables_are_emptied_row_by_row():
     def sql_flush(operations, style, tables, *, reset_sequences=False, allow_cascade=False):
         assert not reset_sequences
         # Foreign keys are looked at when the transaction ends.
-        return [f"DELETE FROM {operations.quote_name(table)}" for table in tables]  # noqa: S608
+        return [f"DELETE FROM {operations.quote_name(table)}" for table in tables]  # noqa: S608  # Django's own names
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(connection.ops), "sql_flush", sql_flush)

@@ -2,9 +2,9 @@
 
 import io
 import threading
-import time
 import traceback
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError, connection
@@ -354,11 +354,17 @@ def test_load__parts_that_todays_keys_do_not_open_cancel(upload, settings):
 
 
 def test_load__makes_headway_however_long_it_takes_to_get_ready(upload, monkeypatch):
-    make_ready = uploads._mold
-    monkeypatch.setattr(uploads, "_mold", lambda campaign: time.sleep(0.2) or make_ready(campaign))
+    clock, make_ready = SimpleNamespace(now=0.0), uploads._mold
+
+    def make_ready_slowly(campaign):
+        clock.now += 60
+        return make_ready(campaign)
+
+    monkeypatch.setattr(uploads, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(uploads, "_mold", make_ready_slowly)
     campaign = upload()
 
-    assert load_parts(campaign, patience=0.1)
+    assert load_parts(campaign, patience=30)
 
 
 def test_load__goes_the_way_that_was_chosen(upload, order_template, askable):

@@ -61,7 +61,7 @@ def test_answer__what_is_added_comes_with_the_end_of_it():
 
 
 def test_answer__of_nothing_is_one_piece():
-    chance = random.Random(1)  # noqa: S311  # as the others here
+    chance = random.Random(1)  # noqa: S311  # the same every time
 
     assert {in_pieces(chance, b"") for _time in range(100)} == {(b"",)}
 
