@@ -29,7 +29,7 @@ from .steps import Step
 Numbers = Sequence[str]
 
 TYPICAL = 0.15
-"""Seconds for which a process is at work; one that is killed at random dies within them."""
+"""Seconds for which a process is at work where that takes long."""
 
 CELERY_TYPICAL = 2.0
 """The same of a worker of Celery's, which has to find its broker first."""
@@ -98,9 +98,10 @@ def kill(
     while steps:
         numbers = job.numbers(way.messages)
         for arguments in way.turns(numbers):
-            # A later time comes while others are in flight, or never.
+            # A later time, or a later moment, comes while others are in flight, or never.
             occurrence = job.chance.randint(1, way.occurrences) if not misses else 1
-            if kill_at(job, way, steps[-1], occurrence, arguments):
+            within = way.works_for / 2**misses
+            if kill_at(job, way, steps[-1], arguments, occurrence=occurrence, within=within):
                 kills[steps.pop()] += 1
                 misses = 0
             else:
@@ -114,8 +115,14 @@ def kill(
     return kills, verdict
 
 
-def kill_at(job: Job, way: Way, step: Step, occurrence: int, arguments: tuple) -> bool:
-    """Have a process send and kill it at a step; tell whether it came that far."""
+def kill_at(
+    job: Job, way: Way, step: Step, arguments: tuple, *, occurrence: int, within: float
+) -> bool:
+    """Have a process send and kill it at a step; tell whether it came that far.
+
+    It is the `occurrence`-th time that it comes to the step; at random, a moment of its first
+    `within` seconds.
+    """
     at_random = step is Step.AT_RANDOM
     fate = (None if at_random else step, occurrence, job.proxy.port)
     victim = Victim(way.role, *arguments, *fate)
@@ -123,7 +130,7 @@ def kill_at(job: Job, way: Way, step: Step, occurrence: int, arguments: tuple) -
     victim.go()
     if at_random:
         # The moment is drawn, so nothing in the process tells when it has come.
-        time.sleep(job.chance.random() * way.works_for)
+        time.sleep(job.chance.random() * within)
         victim.kill()
     elif way.for_ever and not victim.dies_within(3 * way.works_for):
         victim.kill()

@@ -190,7 +190,9 @@ class Life(Machine):
 
     def _kill(self, way: Way, step: Step, occurrence: int, *arguments: object) -> None:
         before = list(self.job.proxy.links)
-        is_killed = kills.kill_at(self.job, way, step, occurrence, arguments)
+        is_killed = kills.kill_at(
+            self.job, way, step, arguments, occurrence=occurrence, within=way.works_for
+        )
         # What had left it arrives, whatever becomes of it.
         wait_until(
             lambda: all(one.ended.is_set() for one in self.job.proxy.links if one not in before),
