@@ -16,7 +16,8 @@ INTRODUCTION = """\
 # Performance
 
 What the app costs, and how fast it is beside what else would do the same work. Each section is a
-script in `benchmarks/`; `tox run -e benchmark` runs them all and writes this page.
+script in `benchmarks/`; `tox run -e benchmark` runs them all and writes this page. MariaDB is
+supported, and not measured.
 
 What is compared takes turns, in rounds of one run, so that what slows the machine down slows down
 both: a ratio tells of other machines too, a time or a rate of this one alone. A figure is the

@@ -10,10 +10,10 @@ from tests.mutants.survivors import Explanation, Tally
 HEAD = """\
 # Mutants
 
-`tox run -e mutants` changes the rooms that the promise rests on in small ways, one at a time: a
-condition turned round, an argument left out, a text replaced. Each of these mutants meets the tests
-that run its function, on SQLite. One on which none of them fails has survived: either a test is
-missing, or the change makes no difference that a test should see. Below is each that survives,
+`tox run -e mutants` changes the four files that the promise rests on in small ways, one at a time:
+a condition turned round, an argument left out, a text replaced. Each of these mutants meets the
+tests that run its function, on SQLite. One on which none of them fails has survived: either a test
+is missing, or the change makes no difference that a test should see. Below is each that survives,
 with the reason. The command fails where one survives that is not here, and where one is here that
 does not survive; it writes this page from `tests/mutants/explained.toml`.
 
