@@ -6,8 +6,8 @@ import time
 
 from . import roles
 from .job import Job
-from .kills import queue, rows_of, settle
-from .processes import Victim
+from .kills import Numbers, queue, rows_of, settle
+from .processes import PATIENCE, Victim
 from .results import Result
 from .site import LEASE
 
@@ -36,8 +36,7 @@ def run(job: Job) -> Result:
         for worker in workers:
             worker.go()
         stops, lapsed = stop_some(job, workers, numbers, wanted=job.count // ROWS_A_STOP)
-        for worker in workers:
-            worker.wait(120)
+        wait_for(workers, numbers)
     finally:
         for worker in workers:
             worker.kill()
@@ -59,7 +58,7 @@ def run(job: Job) -> Result:
     )
 
 
-def stop_some(job: Job, workers: list[Victim], numbers, *, wanted: int) -> tuple[int, int]:
+def stop_some(job: Job, workers: list[Victim], numbers: Numbers, *, wanted: int) -> tuple[int, int]:
     """Stop workers and have them go on, until it was so often or nothing is left to send.
 
     Returns:
@@ -85,3 +84,17 @@ def stop_some(job: Job, workers: list[Victim], numbers, *, wanted: int) -> tuple
                 stops += 1
         time.sleep(0.2)
     return stops, lapsed
+
+
+def wait_for(workers: list[Victim], numbers: Numbers) -> None:
+    """Wait until all of them have ended, for as long as they get on.
+
+    Raises:
+        RuntimeError: as `Victim.wait`.
+    """
+    queued = rows_of(numbers).filter(status="queued")
+    left = len(numbers) + 1
+    for worker in workers:
+        while not worker.dies_within(PATIENCE) and (left_now := queued.count()) < left:
+            left = left_now
+        worker.wait()
