@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 
 import hypothesis
 import pytest
@@ -11,8 +12,8 @@ from django.core.management.commands import flush
 from django.db import connection
 from django.utils import timezone
 
-from django_etelecom import explanation, guards, services, verdicts
-from django_etelecom.models import MessageTemplate, RouteRule
+from django_etelecom import explanation, guards, services, stripping, verdicts
+from django_etelecom.models import Campaign, MessageLog, MessageTemplate, RouteRule
 from django_etelecom.simulator import Simulator
 from tests.backends import AskableBackend, ScriptedBackend
 
@@ -190,3 +191,88 @@ def askable(settings):
     }
     AskableBackend.reset()
     return AskableBackend
+
+
+@pytest.fixture
+def message(askable, order_template, order_params):
+    """An order's; accepted. Its route is ZNS, then SMS."""
+    return services.send_message(order_template, "0912345678", order_params)
+
+
+@pytest.fixture
+def send(askable, order_template, order_params):
+    """Send an order's message to 0912 345 678, or to another number."""
+
+    def send(to="0912345678", **options):
+        return services.send_message(order_template, to, order_params, **options)
+
+    return send
+
+
+@pytest.fixture
+def make(otp_template):
+    """Store a message as it may be found, that nobody has sent."""
+
+    def make(**fields):
+        return MessageLog.objects.create(
+            template=otp_template,
+            template_code="login_otp",
+            account="default",
+            recipient="84912345678",
+            content_digest="",
+            **fields,
+        )
+
+    return make
+
+
+@pytest.fixture
+def restless(monkeypatch):
+    """What is pruned or erased batch after batch is so without a rest."""
+    monkeypatch.setattr(stripping, "REST", 0)
+
+
+@pytest.fixture
+def retention(settings, askable):
+    """Set how many days messages are kept; for a start, those of transactional ones."""
+
+    def set_days(**by_category):
+        settings.ETELECOM = {**settings.ETELECOM, "RETENTION": by_category}
+
+    set_days(transactional={"strip": 7, "delete": 90})
+    return set_days
+
+
+@pytest.fixture
+def make_delivered(retention, order_template):
+    """Store a message that was delivered some days ago, with an event of the provider's."""
+
+    def make(days=0, *, template=order_template, **fields):
+        at = timezone.now() - timedelta(days=days)
+        given = {
+            "template_code": template.code,
+            "account": "default",
+            "recipient": "84912345678",
+            "params": {"customer_name": "Nguyễn Văn An"},
+            "metadata": {"basket": "canary-basket"},
+            "status": "delivered",
+            "content_digest": "c" * 64,
+            "created_at": at,
+            "sent_at": at,
+            "updated_at": at,
+            **fields,
+        }
+        message = MessageLog.objects.create(template=template, **given)
+        message.events.create(source="send", status=message.status, payload="canary-payload")
+        return message
+
+    return make
+
+
+@pytest.fixture
+def old_campaign(retention, order_template, order_params):
+    """A campaign that was made eight days ago; of its three rows two could not be sent."""
+    good = {"to": "0912345678", **order_params}
+    campaign = services.queue_campaign(order_template, [good, {"to": "canary"}, {"to": "canary"}])
+    Campaign.objects.update(created_at=timezone.now() - timedelta(days=8))
+    return campaign

@@ -35,12 +35,9 @@ from django_etelecom.services import (
     resend_message,
     send_message,
 )
-from tests.test_privacy import HEADER, NUMBER, OTHER, PHONE, line, list_number, send, sheet
-from tests.test_stripping import restless
+from tests.test_privacy import HEADER, NUMBER, OTHER, PHONE, line, list_number, sheet
 
-__all__ = ["restless", "send"]
-
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("restless")]
 
 NOTHING = {
     "number": NUMBER,

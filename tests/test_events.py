@@ -12,7 +12,6 @@ from django_etelecom.events import Evidence
 from django_etelecom.models import MessageEvent, MessageLog
 from django_etelecom.models.messages import Reason, Source, Status
 from tests.replica import OnReplica
-from tests.test_lifecycle import make  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +37,7 @@ FROM_EACH_STATUS = [
 
 
 @pytest.mark.parametrize(("was", "told", "becomes"), FROM_EACH_STATUS)
-def test_record_send__strongest_evidence_stands(make, was, told, becomes):  # noqa: F811
+def test_record_send__strongest_evidence_stands(make, was, told, becomes):
     message = make(status=was)
 
     events.record_send(message, SendResult(outcome=told), can_be_asked=True)
@@ -47,13 +46,13 @@ def test_record_send__strongest_evidence_stands(make, was, told, becomes):  # no
     assert message.events.count() == 1
 
 
-def test_record_send__no_report_waits(make):  # noqa: F811
+def test_record_send__no_report_waits(make):
     message = make(status="sending")
 
     assert events.record_send(message, ACCEPTED, can_be_asked=True) is False
 
 
-def test_record_send__no_answer_has_no_payload(make):  # noqa: F811
+def test_record_send__no_answer_has_no_payload(make):
     message = make(status="sending")
 
     events.record_send(message, SendResult(outcome=Outcome.UNKNOWN), can_be_asked=True)
@@ -61,7 +60,7 @@ def test_record_send__no_answer_has_no_payload(make):  # noqa: F811
     assert message.events.get().payload == ""
 
 
-def test_record_send__id_is_kept_where_a_report_was_quicker(make):  # noqa: F811
+def test_record_send__id_is_kept_where_a_report_was_quicker(make):
     message = make(status="delivered")
 
     events.record_send(message, ACCEPTED, can_be_asked=True)
@@ -89,7 +88,7 @@ def record_many(message, result, **options):
     ],
 )
 def test_record_send__is_asked_about_later_where_it_can_be(
-    make,  # noqa: F811
+    make,
     record,
     outcome,
     told_id,
@@ -110,7 +109,7 @@ def test_record_send__is_asked_about_later_where_it_can_be(
     [(None, 200, "unknown"), (Failure.TIMEOUT, None, "unknown"), (Failure.BAD_ANSWER, 200, "")],
 )
 def test_record_send__event_of_an_answer_that_nobody_understands_says_nothing(
-    make,  # noqa: F811
+    make,
     record,
     failure,
     http_status,
@@ -124,7 +123,7 @@ def test_record_send__event_of_an_answer_that_nobody_understands_says_nothing(
     assert (message.status, message.events.get().status) == ("unknown", is_told)
 
 
-def test_record_sends__shows_what_was_written_of_a_message_that_was_not_wholly_read(make):  # noqa: F811
+def test_record_sends__shows_what_was_written_of_a_message_that_was_not_wholly_read(make):
     make(status="sending")
     message = MessageLog.objects.defer("next_poll_at").get()
 
@@ -135,7 +134,7 @@ def test_record_sends__shows_what_was_written_of_a_message_that_was_not_wholly_r
     assert message.next_poll_at > timezone.now()
 
 
-def test_record_send__ends_the_lease(make):  # noqa: F811
+def test_record_send__ends_the_lease(make):
     message = make(status="sending")
 
     events.record_send(message, ACCEPTED, can_be_asked=True)
@@ -144,7 +143,7 @@ def test_record_send__ends_the_lease(make):  # noqa: F811
 
 
 @pytest.mark.parametrize("was", ["sending", "delivered"])
-def test_record_send__shows_the_row_as_it_was_written(make, settings, was):  # noqa: F811
+def test_record_send__shows_the_row_as_it_was_written(make, settings, was):
     message = make(status=was)
     settings.DATABASE_ROUTERS = [OnReplica(MessageLog, MessageEvent)]
 
@@ -153,7 +152,7 @@ def test_record_send__shows_the_row_as_it_was_written(make, settings, was):  # n
     assert message.provider_message_id == "ICOMNI7"
 
 
-def test_record_requeued__shows_the_row_as_it_was_written(make, settings):  # noqa: F811
+def test_record_requeued__shows_the_row_as_it_was_written(make, settings):
     message = make(status="sending", send_at=timezone.now(), attempts=1)
     settings.DATABASE_ROUTERS = [OnReplica(MessageLog, MessageEvent)]
 
@@ -161,7 +160,7 @@ def test_record_requeued__shows_the_row_as_it_was_written(make, settings):  # no
     assert message.status == "queued"
 
 
-def test_record__shows_the_row_as_it_was_written(make, settings):  # noqa: F811
+def test_record__shows_the_row_as_it_was_written(make, settings):
     message = make(status="accepted", channels=["3"])
     settings.DATABASE_ROUTERS = [OnReplica(MessageLog, MessageEvent)]
 
@@ -209,7 +208,7 @@ def test_has_next_channel(channels, failed, has_next):
         ({"provider_detail": "0912345678 is none"}, "poll: 0••• is none"),
     ],
 )
-def test_log__says_why_without_a_number(make, caplog, said, why):  # noqa: F811
+def test_log__says_why_without_a_number(make, caplog, said, why):
     message = make(status="accepted", channels=["3"])
 
     events.record(message, Evidence(source=Source.POLL, status=Status.UNDELIVERED, **said))
@@ -218,7 +217,7 @@ def test_log__says_why_without_a_number(make, caplog, said, why):  # noqa: F811
     assert caplog.messages == [told]
 
 
-def test_log__says_that_it_arrived_without_a_reason(make, caplog):  # noqa: F811
+def test_log__says_that_it_arrived_without_a_reason(make, caplog):
     caplog.set_level(logging.INFO, "django_etelecom")
     message = make(status="accepted", channels=["3"])
 
@@ -233,7 +232,7 @@ def test_log__says_that_it_arrived_without_a_reason(make, caplog):  # noqa: F811
     ("status", "is_asked_on"),
     [(Status.ACCEPTED, True), (Status.UNDELIVERED, False), (Status.DELIVERED, False)],
 )
-def test_record__asks_on_until_the_only_channel_has_ended(make, status, is_asked_on):  # noqa: F811
+def test_record__asks_on_until_the_only_channel_has_ended(make, status, is_asked_on):
     message = make(status="unknown", channels=["3"], next_poll_at=timezone.now())
 
     events.record(message, Evidence(source=Source.POLL, status=status, channel="SMS"))

@@ -28,7 +28,6 @@ from django_etelecom.models import DayTally, InboxReport, MessageEvent, MessageL
 from django_etelecom.models.messages import Source, Status
 from django_etelecom.reports import STATUS_BY_WORD
 from tests.tallies import assert_tallies_are_the_truth
-from tests.test_lifecycle import make  # noqa: F401
 
 ID = "ICOMNI7"
 
@@ -91,7 +90,7 @@ REPLAYED = ("send", "webhook: fail on ZNS", "webhook: fail on ZNS", "poll: proce
 @pytest.mark.parametrize("names", [SIX, REPLAYED])
 @pytest.mark.parametrize("confirms", [True, False])
 @pytest.mark.django_db
-def test_fold__every_order_of_up_to_six(make, settings, names, confirms):  # noqa: F811
+def test_fold__every_order_of_up_to_six(make, settings, names, confirms):
     settings.ETELECOM = {**settings.ETELECOM, "CONFIRM_REPORTS": confirms}
     make(status="sending")
 
@@ -228,7 +227,7 @@ def test_fold__any_life(order_template, settings):
 @pytest.mark.parametrize("round_number", range(6))
 @pytest.mark.parametrize("confirms", [True, False])
 @pytest.mark.django_db(transaction=True)
-def test_fold__all_at_once(make, settings, confirms, round_number):  # noqa: F811
+def test_fold__all_at_once(make, settings, confirms, round_number):
     settings.ETELECOM = {**settings.ETELECOM, "CONFIRM_REPORTS": confirms}
     message = make(status="sending", provider_message_id="")
     names = [*SIX, "webhook: success on SMS", "webhook: fail on ZNS"]

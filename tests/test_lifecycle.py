@@ -16,21 +16,6 @@ from tests.test_send import in_thread
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def make(otp_template):
-    def make(**fields):
-        return MessageLog.objects.create(
-            template=otp_template,
-            template_code="login_otp",
-            account="default",
-            recipient="84912345678",
-            content_digest="",
-            **fields,
-        )
-
-    return make
-
-
 def ago(**duration):
     return timezone.now() - timedelta(**duration)
 

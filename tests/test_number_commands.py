@@ -20,12 +20,9 @@ from django_etelecom.models import Campaign, CampaignRow, MessageLog, Suppressio
 from django_etelecom.privacy import Erased
 from django_etelecom.sealing import seal
 from django_etelecom.services import queue_campaign, queue_message
-from tests.test_privacy import NUMBER, PHONE, in_an_hour, list_number, send
-from tests.test_stripping import restless
+from tests.test_privacy import NUMBER, PHONE, in_an_hour, list_number
 
-__all__ = ["restless", "send"]
-
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("restless")]
 
 
 @pytest.fixture(autouse=True)

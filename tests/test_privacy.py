@@ -54,17 +54,12 @@ from tests.test_prune import echoing
 from tests.test_send import in_thread
 from tests.test_uploads import HEADER, line, sheet
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("restless")]
 
 PHONE = "0912 345 678"
 NUMBER = "84912345678"
 OTHER = "0987 654 321"
 CANARIES = ["912345678", "912 345 678", "912.345.678", "Nguy", "DH-1024", "canary"]
-
-
-@pytest.fixture(autouse=True)
-def restless(monkeypatch):
-    monkeypatch.setattr(stripping, "REST", 0)
 
 
 def dump():
@@ -81,16 +76,6 @@ def dump():
 
 def found():
     return [canary for canary in CANARIES if canary in dump()]
-
-
-@pytest.fixture
-def send(askable, order_template, order_params):
-    """Send to the number, or to another."""
-
-    def send(to=PHONE, **options):
-        return send_message(order_template, to, order_params, **options)
-
-    return send
 
 
 # --- What goes ------------------------------------------------------------------------------------

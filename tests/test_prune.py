@@ -28,7 +28,6 @@ from django_etelecom.models import (
 )
 from django_etelecom.retention import prune
 from django_etelecom.services import (
-    queue_campaign,
     queue_message,
     refresh_status,
     resend_message,
@@ -39,52 +38,10 @@ from shop.models import Order, Product
 from tests.backends import accepted
 from tests.test_send import in_thread
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("restless")]
 
 PHONE = "0912345678"
 DAYS = {"strip": 7, "delete": 90}
-
-
-@pytest.fixture(autouse=True)
-def restless(monkeypatch):
-    monkeypatch.setattr(stripping, "REST", 0)
-
-
-@pytest.fixture
-def retention(settings, askable):
-    """Set how many days messages are kept."""
-
-    def set_days(**by_category):
-        settings.ETELECOM = {**settings.ETELECOM, "RETENTION": by_category}
-
-    set_days(transactional=DAYS)
-    return set_days
-
-
-@pytest.fixture
-def make(retention, order_template):
-    """Store a message that was delivered some days ago, with an event of the provider's."""
-
-    def make(days=0, *, template=order_template, **fields):
-        at = timezone.now() - timedelta(days=days)
-        given = {
-            "template_code": template.code,
-            "account": "default",
-            "recipient": "84912345678",
-            "params": {"customer_name": "Nguyễn Văn An"},
-            "metadata": {"basket": "canary-basket"},
-            "status": "delivered",
-            "content_digest": "c" * 64,
-            "created_at": at,
-            "sent_at": at,
-            "updated_at": at,
-            **fields,
-        }
-        message = MessageLog.objects.create(template=template, **given)
-        message.events.create(source="send", status=message.status, payload="canary-payload")
-        return message
-
-    return make
 
 
 def left():
@@ -98,8 +55,8 @@ def stripped():
 # --- What goes ----------------------------------------------------------------------------------
 
 
-def test_prune__strips_and_deletes_by_age(make):
-    young, old, ancient = make(6), make(8), make(91)
+def test_prune__strips_and_deletes_by_age(make_delivered):
+    young, old, ancient = make_delivered(6), make_delivered(8), make_delivered(91)
 
     pruned = prune()
 
@@ -110,9 +67,9 @@ def test_prune__strips_and_deletes_by_age(make):
     assert not MessageEvent.objects.filter(message=ancient.pk).exists()
 
 
-def test_prune__without_retention_keeps_everything(make, retention):
+def test_prune__without_retention_keeps_everything(make_delivered, retention):
     retention()
-    message = make(30_000)
+    message = make_delivered(30_000)
 
     pruned = prune()
 
@@ -121,9 +78,9 @@ def test_prune__without_retention_keeps_everything(make, retention):
     assert pruned == room.Pruned()
 
 
-def test_prune__keeps_categories_apart(make, retention, otp_template):
+def test_prune__keeps_categories_apart(make_delivered, retention, otp_template):
     retention(otp={"delete": 1}, advertising={"strip": 1})
-    code, order = make(2, template=otp_template), make(2)
+    code, order = make_delivered(2, template=otp_template), make_delivered(2)
 
     pruned = prune()
 
@@ -143,9 +100,9 @@ def test_prune__keeps_categories_apart(make, retention, otp_template):
         ({}, True, False),
     ],
 )
-def test_prune__either_may_be_left_out(make, retention, days, kept, empty):
+def test_prune__either_may_be_left_out(make_delivered, retention, days, kept, empty):
     retention(transactional=days)
-    make(8)
+    make_delivered(8)
 
     prune()
 
@@ -153,9 +110,9 @@ def test_prune__either_may_be_left_out(make, retention, days, kept, empty):
     assert bool(stripped()) == empty
 
 
-def test_prune__days_count_from_the_last_sending(make):
-    scheduled = make(100, sent_at=timezone.now() - timedelta(days=1))
-    never_sent = make(8, sent_at=None, status="cancelled")
+def test_prune__days_count_from_the_last_sending(make_delivered):
+    scheduled = make_delivered(100, sent_at=timezone.now() - timedelta(days=1))
+    never_sent = make_delivered(8, sent_at=None, status="cancelled")
 
     prune()
 
@@ -163,8 +120,8 @@ def test_prune__days_count_from_the_last_sending(make):
     assert stripped() == {never_sent.pk}
 
 
-def test_prune__later_reports_prolong_nothing(make):
-    message = make(8, updated_at=timezone.now())
+def test_prune__later_reports_prolong_nothing(make_delivered):
+    message = make_delivered(8, updated_at=timezone.now())
 
     prune()
 
@@ -175,8 +132,8 @@ def test_prune__later_reports_prolong_nothing(make):
     "status",
     ["accepted", "delivered", "undelivered", "rejected", "unknown", "not_sent", "cancelled"],
 )
-def test_prune__takes_what_has_ended(make, status):
-    make(8, status=status)
+def test_prune__takes_what_has_ended(make_delivered, status):
+    make_delivered(8, status=status)
 
     assert prune().stripped == Counter(transactional=1)
 
@@ -193,8 +150,8 @@ def test_prune__takes_what_has_ended(make, status):
     ],
 )
 @pytest.mark.parametrize("days", [8, 91])
-def test_prune__leaves_and_counts_what_has_not_ended(make, fields, days):
-    message = make(days, **fields)
+def test_prune__leaves_and_counts_what_has_not_ended(make_delivered, fields, days):
+    message = make_delivered(days, **fields)
 
     pruned = prune()
 
@@ -203,8 +160,8 @@ def test_prune__leaves_and_counts_what_has_not_ended(make, fields, days):
     assert (pruned.not_ended, pruned.deleted.total(), pruned.stripped.total()) == (1, 0, 0)
 
 
-def test_prune__leaves_what_a_report_has_the_worker_ask_about(make):
-    asked, over = make(8, status="accepted"), make(8, status="delivered")
+def test_prune__leaves_what_a_report_has_the_worker_ask_about(make_delivered):
+    asked, over = make_delivered(8, status="accepted"), make_delivered(8, status="delivered")
     ReportedMessage.objects.create(message=asked)
     ReportedMessage.objects.create(message=over)
 
@@ -214,15 +171,15 @@ def test_prune__leaves_what_a_report_has_the_worker_ask_about(make):
     assert pruned.not_ended == 1
 
 
-def test_prune__takes_the_leftover_of_a_report_along(make):
-    ReportedMessage.objects.create(message=make(91))
+def test_prune__takes_the_leftover_of_a_report_along(make_delivered):
+    ReportedMessage.objects.create(message=make_delivered(91))
 
     prune()
 
     assert not ReportedMessage.objects.exists()
 
 
-def test_prune__empties_the_inbox_of_reports(make):
+def test_prune__empties_the_inbox_of_reports(make_delivered):
     fields = {"provider_message_id": "ICOMNI9", "payload": "canary"}
     InboxReport.objects.create(created_at=timezone.now() - timedelta(hours=2), **fields)
     young = InboxReport.objects.create(**fields)
@@ -232,51 +189,42 @@ def test_prune__empties_the_inbox_of_reports(make):
     assert InboxReport.objects.get() == young
 
 
-@pytest.fixture
-def campaign(retention, order_template, order_params):
-    """A campaign that was made eight days ago; of its three rows two could not be sent."""
-    good = {"to": PHONE, **order_params}
-    campaign = queue_campaign(order_template, [good, {"to": "canary"}, {"to": "canary"}])
-    Campaign.objects.update(created_at=timezone.now() - timedelta(days=8))
-    return campaign
-
-
-def test_prune__takes_the_rows_of_a_campaign_that_wait_to_be_mended(campaign):
+def test_prune__takes_the_rows_of_a_campaign_that_wait_to_be_mended(old_campaign):
     assert prune(dry_run=True).rows == 2
     assert CampaignRow.objects.count() == 2
 
     assert prune(batch_size=1).rows == 2
 
     assert not CampaignRow.objects.exists()
-    campaign.refresh_from_db()
-    assert (campaign.faulty_rows, campaign.queued_rows) == (2, 1)
+    old_campaign.refresh_from_db()
+    assert (old_campaign.faulty_rows, old_campaign.queued_rows) == (2, 1)
 
 
-def test_prune__leaves_the_rows_of_a_young_campaign(campaign):
+def test_prune__leaves_the_rows_of_a_young_campaign(old_campaign):
     Campaign.objects.update(created_at=timezone.now() - timedelta(days=6))
 
     assert prune().rows == 0
     assert CampaignRow.objects.count() == 2
 
 
-def test_prune__campaign_counts_what_is_deleted(campaign):
+def test_prune__campaign_counts_what_is_deleted(old_campaign):
     Worker().run_once()
     past = timezone.now() - timedelta(days=91)
     MessageLog.objects.update(created_at=past, sent_at=past, next_poll_at=None)
 
     assert prune().deleted.total() == 1
 
-    assert campaign.counts() == {"accepted": 1}
-    assert Campaign.objects.get() == campaign
+    assert old_campaign.counts() == {"accepted": 1}
+    assert Campaign.objects.get() == old_campaign
 
 
-def test_strip__message_of_a_campaign_is_not_tried_again(campaign):
+def test_strip__message_of_a_campaign_is_not_tried_again(old_campaign):
     Campaign.objects.update(status="finished", finished_at=timezone.now())
     past = timezone.now() - timedelta(days=8)
     MessageLog.objects.update(status="not_sent", created_at=past, lease_expires_at=None)
     assert prune().stripped.total() == 1
 
-    assert retry_campaign(campaign) == 0
+    assert retry_campaign(old_campaign) == 0
 
     assert MessageLog.objects.get().status == "not_sent"
 
@@ -284,10 +232,10 @@ def test_strip__message_of_a_campaign_is_not_tried_again(campaign):
 # --- What another row points at -----------------------------------------------------------------
 
 
-def test_prune__message_that_was_sent_again_goes_with_its_repeat(make):
-    first = make(100)
-    second = make(99, resend_of=first)
-    make(98, resend_of=second)
+def test_prune__message_that_was_sent_again_goes_with_its_repeat(make_delivered):
+    first = make_delivered(100)
+    second = make_delivered(99, resend_of=first)
+    make_delivered(98, resend_of=second)
 
     pruned = prune()
 
@@ -296,10 +244,10 @@ def test_prune__message_that_was_sent_again_goes_with_its_repeat(make):
     assert pruned.held == 0
 
 
-def test_prune__repeat_in_another_window_holds_it_until_the_next_run(make, monkeypatch):
+def test_prune__repeat_in_another_window_holds_it_until_the_next_run(make_delivered, monkeypatch):
     monkeypatch.setattr(room, "WINDOW", 1)
-    first = make(100)
-    make(99, resend_of=first)
+    first = make_delivered(100)
+    make_delivered(99, resend_of=first)
 
     assert prune().held == 1
     assert left() == {first.pk}
@@ -308,10 +256,10 @@ def test_prune__repeat_in_another_window_holds_it_until_the_next_run(make, monke
     assert left() == set()
 
 
-def test_prune__what_a_repeat_holds_is_stripped_at_least(make, retention):
+def test_prune__what_a_repeat_holds_is_stripped_at_least(make_delivered, retention):
     retention(transactional={"delete": 90})
-    first = make(100)
-    second = make(10, resend_of=first)
+    first = make_delivered(100)
+    second = make_delivered(10, resend_of=first)
 
     pruned = prune()
 
@@ -322,7 +270,7 @@ def test_prune__what_a_repeat_holds_is_stripped_at_least(make, retention):
     assert prune().stripped.total() == 0
 
 
-def test_prune__row_of_the_site_lets_go_as_its_model_says(make):
+def test_prune__row_of_the_site_lets_go_as_its_model_says(make_delivered):
     product = Product.objects.create(name="Tea", price=1)
     order = Order.objects.create(
         product=product,
@@ -330,7 +278,7 @@ def test_prune__row_of_the_site_lets_go_as_its_model_says(make):
         name="An",
         phone=PHONE,
         delivery_date=timezone.localdate(),
-        confirmation=make(91),
+        confirmation=make_delivered(91),
     )
 
     prune()
@@ -443,8 +391,8 @@ def test_strip__late_repeat_of_the_caller_sends_nothing(
         send_message(order_template, "0987654321", order_params, idempotency_key="order-1024")
 
 
-def test_strip__hash_of_the_content_stays_only_beside_a_key(make):
-    without, with_key = make(8), make(8, idempotency_digest="k" * 64)
+def test_strip__hash_of_the_content_stays_only_beside_a_key(make_delivered):
+    without, with_key = make_delivered(8), make_delivered(8, idempotency_digest="k" * 64)
 
     prune()
 
@@ -452,8 +400,8 @@ def test_strip__hash_of_the_content_stays_only_beside_a_key(make):
     assert MessageLog.objects.get(pk=with_key.pk).content_digest == "c" * 64
 
 
-def test_strip__message_cannot_be_sent_again_or_asked_about(make, order_params):
-    message = make(8, provider_message_id="ICOMNI1")
+def test_strip__message_cannot_be_sent_again_or_asked_about(make_delivered, order_params):
+    message = make_delivered(8, provider_message_id="ICOMNI1")
     prune()
 
     with pytest.raises(InvalidMessage, match="were erased, by retention or on request"):
@@ -462,8 +410,8 @@ def test_strip__message_cannot_be_sent_again_or_asked_about(make, order_params):
         refresh_status(message)
 
 
-def test_strip__answer_that_comes_meanwhile_brings_nothing_back(make, askable):
-    message = make(8, status="accepted", provider_message_id="ICOMNI1")
+def test_strip__answer_that_comes_meanwhile_brings_nothing_back(make_delivered, askable):
+    message = make_delivered(8, status="accepted", provider_message_id="ICOMNI1")
 
     def meanwhile(provider_message_id):
         prune()
@@ -477,8 +425,8 @@ def test_strip__answer_that_comes_meanwhile_brings_nothing_back(make, askable):
     assert "canary" not in dump()
 
 
-def test_delete__answer_that_comes_meanwhile_is_told(make, askable):
-    message = make(91, status="accepted", provider_message_id="ICOMNI1")
+def test_delete__answer_that_comes_meanwhile_is_told(make_delivered, askable):
+    message = make_delivered(91, status="accepted", provider_message_id="ICOMNI1")
 
     def meanwhile(provider_message_id):
         prune()
@@ -493,8 +441,8 @@ def test_delete__answer_that_comes_meanwhile_is_told(make, askable):
 # --- How it works -------------------------------------------------------------------------------
 
 
-def test_prune__dry_run_counts_and_writes_nothing(make):
-    make(8), make(91), make(91, status="queued")
+def test_prune__dry_run_counts_and_writes_nothing(make_delivered):
+    make_delivered(8), make_delivered(91), make_delivered(91, status="queued")
     InboxReport.objects.create(created_at=timezone.now() - timedelta(hours=2))
     before = dump()
 
@@ -504,9 +452,9 @@ def test_prune__dry_run_counts_and_writes_nothing(make):
     assert dump() == before
 
 
-def test_prune__is_cut_into_batches(make):
+def test_prune__is_cut_into_batches(make_delivered):
     for days in [8] * 5 + [91] * 5:
-        make(days)
+        make_delivered(days)
     seen = []
 
     prune(
@@ -517,8 +465,8 @@ def test_prune__is_cut_into_batches(make):
     assert seen == [(2, 0), (4, 0), (5, 0), (5, 2), (5, 4), (5, 5), (5, 5)]
 
 
-def test_prune__inside_a_transaction_is_refused(make):
-    make(91)
+def test_prune__inside_a_transaction_is_refused(make_delivered):
+    make_delivered(91)
 
     with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
         prune()
@@ -526,9 +474,9 @@ def test_prune__inside_a_transaction_is_refused(make):
     assert MessageLog.objects.count() == 1
 
 
-def test_prune__may_be_ended_between_batches(make):
+def test_prune__may_be_ended_between_batches(make_delivered):
     for _ in range(5):
-        make(91)
+        make_delivered(91)
 
     pruned = prune(batch_size=2, go_on=lambda pruned: False)
 
@@ -536,29 +484,29 @@ def test_prune__may_be_ended_between_batches(make):
     assert MessageLog.objects.count() == 3
 
 
-def statements_of(count, make, days):
+def statements_of(count, make_delivered, days):
     for _ in range(count):
-        make(days)
+        make_delivered(days)
     with CaptureQueriesContext(connection) as statements:
         prune()
     return len(statements)
 
 
 @pytest.mark.parametrize("days", [8, 91])
-def test_prune__statements_do_not_grow_with_the_rows(make, days):
-    few = statements_of(2, make, days)
+def test_prune__statements_do_not_grow_with_the_rows(make_delivered, days):
+    few = statements_of(2, make_delivered, days)
 
     # Django's own collector deletes a hundred rows by one statement.
-    assert statements_of(90, make, days) == few
+    assert statements_of(90, make_delivered, days) == few
 
 
-def test_prune__young_messages_end_the_walk(make, monkeypatch):
+def test_prune__young_messages_end_the_walk(make_delivered, monkeypatch):
     monkeypatch.setattr(room, "WINDOW", 10)
-    make(8)
+    make_delivered(8)
     with CaptureQueriesContext(connection) as few:
         prune(dry_run=True)
     for _ in range(200):
-        make(1)
+        make_delivered(1)
 
     with CaptureQueriesContext(connection) as many:
         prune(dry_run=True)
@@ -566,10 +514,10 @@ def test_prune__young_messages_end_the_walk(make, monkeypatch):
     assert len(many) <= len(few) + 2
 
 
-def test_prune__wrong_clock_does_not_end_the_walk(make, monkeypatch):
+def test_prune__wrong_clock_does_not_end_the_walk(make_delivered, monkeypatch):
     monkeypatch.setattr(room, "WINDOW", 2)
-    ahead = make(-400)
-    old = make(8)
+    ahead = make_delivered(-400)
+    old = make_delivered(8)
 
     prune()
 
@@ -577,17 +525,17 @@ def test_prune__wrong_clock_does_not_end_the_walk(make, monkeypatch):
     assert ahead.pk in left()
 
 
-def test_prune__gaps_between_keys_cost_nothing(make):
-    make(8, pk=3)
-    make(8, pk=2**40)
+def test_prune__gaps_between_keys_cost_nothing(make_delivered):
+    make_delivered(8, pk=3)
+    make_delivered(8, pk=2**40)
 
     assert prune().stripped.total() == 2
 
 
-def test_prune__beside_another_prune_each_row_goes_once(make):
+def test_prune__beside_another_prune_each_row_goes_once(make_delivered):
     for _ in range(30):
-        make(91)
-        make(8)
+        make_delivered(91)
+        make_delivered(8)
     totals = Counter()
     lock = threading.Lock()
     together = threading.Barrier(3)
@@ -612,9 +560,9 @@ def test_prune__beside_another_prune_each_row_goes_once(make):
     assert totals["stripped"] <= 30
 
 
-def test_prune__beside_what_is_being_sent(make, askable, order_template, order_params):
+def test_prune__beside_what_is_being_sent(make_delivered, askable, order_template, order_params):
     for _ in range(300):
-        make(91)
+        make_delivered(91)
     faults = []
 
     def send():
@@ -644,8 +592,8 @@ def test_prune__beside_what_is_being_sent(make, askable, order_template, order_p
     connection.vendor == "sqlite",
     reason="locks the whole file",
 )
-def test_prune__passes_over_what_another_transaction_holds(make):
-    held, free = make(91), make(91)
+def test_prune__passes_over_what_another_transaction_holds(make_delivered):
+    held, free = make_delivered(91), make_delivered(91)
     holding, done = threading.Event(), threading.Event()
 
     def hold():
@@ -665,8 +613,11 @@ def test_prune__passes_over_what_another_transaction_holds(make):
     assert free.pk not in left()
 
 
-def test_prune__what_changed_since_it_was_found_is_left(make, monkeypatch):
-    to_delete, to_strip = make(91, status="accepted"), make(8, status="accepted")
+def test_prune__what_changed_since_it_was_found_is_left(make_delivered, monkeypatch):
+    to_delete, to_strip = (
+        make_delivered(91, status="accepted"),
+        make_delivered(8, status="accepted"),
+    )
     due = room._due
 
     def found_then_changed(window, limits):
@@ -699,9 +650,9 @@ def test_prune__what_changed_since_it_was_found_is_left(make, monkeypatch):
         ({"otp": {"strip": 90, "delete": 90}}, "'strip' is less than 'delete'"),
     ],
 )
-def test_prune__retention_that_cannot_be_used(make, settings, days, sentence):
+def test_prune__retention_that_cannot_be_used(make_delivered, settings, days, sentence):
     settings.ETELECOM = {**settings.ETELECOM, "RETENTION": days}
-    message = make(30_000)
+    message = make_delivered(30_000)
 
     with pytest.raises(ImproperlyConfigured, match=sentence):
         prune()

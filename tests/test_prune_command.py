@@ -13,9 +13,8 @@ from django.db import connection
 from django_etelecom.management import progress
 from django_etelecom.management.commands import etelecom_prune
 from django_etelecom.models import MessageLog
-from tests.test_prune import campaign, make, restless, retention  # noqa: F401
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("restless")]
 
 
 class Terminal(io.StringIO):
@@ -29,17 +28,22 @@ def run(*arguments, out=None, **options):
     return out.getvalue()
 
 
-def test_command__says_what_it_did(make, otp_template, retention):  # noqa: F811
+def test_command__says_what_it_did(make_delivered, otp_template, retention):
     days = {"strip": 7, "delete": 90}
     retention(transactional=days, otp=days)
-    make(91), make(91), make(91, template=otp_template), make(8)
+    (
+        make_delivered(91),
+        make_delivered(91),
+        make_delivered(91, template=otp_template),
+        make_delivered(8),
+    )
 
     assert run() == "Deleted: 3 (1 otp, 2 transactional).\nStripped: 1 (1 transactional).\n"
     assert run() == "Deleted: 0.\nStripped: 0.\n"
 
 
-def test_command__dry_run_says_what_it_would_do(make):  # noqa: F811
-    make(91), make(8)
+def test_command__dry_run_says_what_it_would_do(make_delivered):
+    make_delivered(91), make_delivered(8)
 
     printed = run("--dry-run")
 
@@ -47,9 +51,9 @@ def test_command__dry_run_says_what_it_would_do(make):  # noqa: F811
     assert MessageLog.objects.exclude(recipient="").count() == 2
 
 
-def test_command__says_what_it_left_and_why(make):  # noqa: F811
-    make(91, status="queued")
-    make(10, resend_of=make(100))
+def test_command__says_what_it_left_and_why(make_delivered):
+    make_delivered(91, status="queued")
+    make_delivered(10, resend_of=make_delivered(100))
 
     printed = run()
 
@@ -57,26 +61,26 @@ def test_command__says_what_it_left_and_why(make):  # noqa: F811
     assert "Not deleted yet: 1 that another row points at.\n" in printed
 
 
-def test_command__says_how_many_rows_of_campaigns_went(campaign):  # noqa: F811
+def test_command__says_how_many_rows_of_campaigns_went(old_campaign):
     assert "Would delete rows of campaigns: 2.\n" in run("--dry-run")
     assert "Deleted rows of campaigns: 2.\n" in run()
 
 
-def test_command__without_retention_says_so(make, settings):  # noqa: F811
+def test_command__without_retention_says_so(make_delivered, settings):
     settings.ETELECOM = {}
-    make(30_000)
+    make_delivered(30_000)
 
     assert run() == "ETELECOM['RETENTION'] sets no days: everything is kept.\n"
 
 
-def test_command__quiet(make, settings):  # noqa: F811
-    make(91)
+def test_command__quiet(make_delivered, settings):
+    make_delivered(91)
 
     assert run(verbosity=0) == ""
     assert MessageLog.objects.count() == 0
 
 
-def test_command__retention_that_cannot_be_used(make, settings):  # noqa: F811
+def test_command__retention_that_cannot_be_used(make_delivered, settings):
     settings.ETELECOM = {"RETENTION": {"otp": {"strip": "7"}}}
 
     with pytest.raises(CommandError, match="is a whole number of days"):
@@ -90,11 +94,11 @@ def test_command__batch_size_out_of_bounds(wrong):
 
 
 @pytest.mark.parametrize("out", [Terminal, io.StringIO])
-def test_command__tells_its_progress(make, monkeypatch, out):  # noqa: F811
+def test_command__tells_its_progress(make_delivered, monkeypatch, out):
     monkeypatch.setattr(progress, "EVERY", 0)
     monkeypatch.setattr(progress, "REDRAW", 0)
     for _ in range(3):
-        make(91)
+        make_delivered(91)
 
     printed = run("--batch-size=2", out=out())
 
@@ -103,9 +107,9 @@ def test_command__tells_its_progress(make, monkeypatch, out):  # noqa: F811
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_command__ends_by_a_signal_after_the_batch(make, monkeypatch, number):  # noqa: F811
+def test_command__ends_by_a_signal_after_the_batch(make_delivered, monkeypatch, number):
     for _ in range(5):
-        make(91)
+        make_delivered(91)
     go_on = etelecom_prune.Command._go_on
     before = signal.getsignal(number)
 
@@ -137,10 +141,10 @@ call_command("etelecom_prune", "--batch-size=3")
 """
 
 
-def test_command__real_processes_side_by_side(make):  # noqa: F811
+def test_command__real_processes_side_by_side(make_delivered):
     for _ in range(40):
-        make(91)
-        make(8)
+        make_delivered(91)
+        make_delivered(8)
 
     processes = [
         subprocess.Popen(

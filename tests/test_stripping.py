@@ -18,7 +18,7 @@ from django_etelecom.stripping import STRIPPED_OF_EVENT, STRIPPED_OF_MESSAGE, st
 from django_etelecom.worker import Worker
 from tests.test_send import in_thread
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("restless")]
 
 PHONE = "0912345678"
 
@@ -28,16 +28,6 @@ ECHO = {
     "failure_detail": "canary 84912345678",
     "payload": '{"phonenumber": "84912345678"}',
 }
-
-
-@pytest.fixture(autouse=True)
-def restless(monkeypatch):
-    monkeypatch.setattr(stripping, "REST", 0)
-
-
-@pytest.fixture
-def message(askable, order_template, order_params):
-    return send_message(order_template, PHONE, order_params)
 
 
 def texts():

@@ -18,7 +18,6 @@ from django_etelecom.models.tallies import bucket_of, day_of, time_of
 from django_etelecom.services import cancel_message, queue_message
 from django_etelecom.summary import Figures, summarize
 from tests.tallies import assert_tallies_are_the_truth
-from tests.test_lifecycle import make  # noqa: F401
 
 PHONE = "0912 345 678"
 
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def sent(make):  # noqa: F811
+def sent(make):
     """Return messages that the provider has accepted."""
 
     def send():
@@ -146,7 +145,7 @@ def test_summarize__what_ends_by_our_own_doing(scripted, otp_template):
     assert_tallies_are_the_truth()
 
 
-def test_summarize__lapsed_process_that_wakes_up(make):  # noqa: F811
+def test_summarize__lapsed_process_that_wakes_up(make):
     message = make(status="sending", lease_expires_at=timezone.now() - timedelta(seconds=1))
     lifecycle.sweep()
     lapsed = summarize(1).total
@@ -158,7 +157,7 @@ def test_summarize__lapsed_process_that_wakes_up(make):  # noqa: F811
     assert_tallies_are_the_truth()
 
 
-def test_summarize__day_is_the_sites_whatever_the_threads(make, settings):  # noqa: F811
+def test_summarize__day_is_the_sites_whatever_the_threads(make, settings):
     settings.TIME_ZONE = "Asia/Ho_Chi_Minh"
     evening = datetime(2026, 3, 4, 18, tzinfo=UTC)
 
@@ -169,7 +168,7 @@ def test_summarize__day_is_the_sites_whatever_the_threads(make, settings):  # no
     assert DayTally.objects.get().day == WaitTally.objects.get().day == date(2026, 3, 5)
 
 
-def test_summarize__asks_the_same_of_any_number(make, django_assert_num_queries):  # noqa: F811
+def test_summarize__asks_the_same_of_any_number(make, django_assert_num_queries):
     for number in range(3):
         message = make(status="sending", sent_at=timezone.now() - timedelta(days=number))
         events.record(message, told(Status.DELIVERED, network=str(number)))

@@ -23,7 +23,7 @@ from django_etelecom.management.progress import Progress
 from django_etelecom.models import MessageLog
 from django_etelecom.services import send_message
 from django_etelecom.worker import Tally, Worker
-from tests.test_lifecycle import ago, make  # noqa: F401
+from tests.test_lifecycle import ago
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,18 +34,18 @@ def work(**options):
     return out.getvalue()
 
 
-def test_worker__once_sweeps_and_ends(make):  # noqa: F811
+def test_worker__once_sweeps_and_ends(make):
     make(status="sending", lease_expires_at=ago(seconds=1))
 
     assert work() == "Sent: 0. Lapsed: 1. Reports matched: 0. Status queries: 0.\n"
     assert MessageLog.objects.get().status == "unknown"
 
 
-def test_worker__says_nothing_where_nothing_was_due(make):  # noqa: F811
+def test_worker__says_nothing_where_nothing_was_due(make):
     assert work() == ""
 
 
-def test_worker__quiet(make):  # noqa: F811
+def test_worker__quiet(make):
     make(status="sending", lease_expires_at=ago(seconds=1))
 
     assert work(verbosity=0) == ""
@@ -56,7 +56,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(worker_module, "IDLE", 0.01)
 
 
-def test_worker__goes_on_until_it_is_stopped(make, quick):  # noqa: F811
+def test_worker__goes_on_until_it_is_stopped(make, quick):
     make(status="sending", lease_expires_at=ago(seconds=1))
     worker = Worker()
     turns = worker.run()
@@ -66,7 +66,7 @@ def test_worker__goes_on_until_it_is_stopped(make, quick):  # noqa: F811
     assert not any(turns)
 
 
-def test_worker__outlives_a_database_that_is_away(make, quick, monkeypatch, caplog):  # noqa: F811
+def test_worker__outlives_a_database_that_is_away(make, quick, monkeypatch, caplog):
     make(status="sending", lease_expires_at=ago(seconds=1))
     sweep = worker_module.sweep
     tries = []
@@ -104,7 +104,7 @@ def undone(times):
     return undone_at_first
 
 
-def test_worker__begins_a_turn_again_that_was_undone(make, monkeypatch, caplog):  # noqa: F811  # the fixture that is imported above
+def test_worker__begins_a_turn_again_that_was_undone(make, monkeypatch, caplog):
     make(status="sending", lease_expires_at=ago(seconds=1))
     monkeypatch.setattr(worker_module, "sweep", undone(5))
 
@@ -200,7 +200,7 @@ def test_worker__stopped_by_a_signal_in_the_middle_of_a_wait(quick):
     assert not thread.is_alive()
 
 
-def test_command__ends_by_a_signal(monkeypatch, quick, make):  # noqa: F811
+def test_command__ends_by_a_signal(monkeypatch, quick, make):
     make(status="sending", lease_expires_at=ago(seconds=1))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     out = StringIO()

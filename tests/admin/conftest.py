@@ -6,8 +6,11 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
+
+from django_etelecom.models import MessageLog
 
 PHONE = "0912 345 678"
 
@@ -36,6 +39,17 @@ def staff_client(django_user_model) -> Callable[..., Client]:
 
 
 @pytest.fixture
+def viewer(staff_client):
+    return staff_client("view_messagelog")
+
+
+@pytest.fixture
+def resender(staff_client):
+    """Sees no numbers."""
+    return staff_client("send_message", "resend_message", "view_messagelog")
+
+
+@pytest.fixture
 def sender(staff_client) -> Client:
     return staff_client("send_message", "view_messagelog")
 
@@ -45,6 +59,14 @@ def send_url(code: str = "") -> str:
     return f"{url}?{urlencode({'template': code})}" if code else url
 
 
+def page_of(message: MessageLog) -> str:
+    return reverse("admin:etelecom_messagelog_change", args=[message.pk])
+
+
+def refresh_url(message: MessageLog) -> str:
+    return reverse("admin:etelecom_messagelog_refresh", args=[message.pk])
+
+
 def page(response) -> str:
     return response.content.decode()
 
@@ -52,6 +74,11 @@ def page(response) -> str:
 def faults(response) -> dict[str, list[str]]:
     """Return the sentences beside each field, those on top under `__all__`."""
     return response.context["adminform"].form.errors
+
+
+def said(response) -> list[tuple[str, str]]:
+    """Return the level and the text of what is told on top of the next page."""
+    return [(told.level_tag, str(told)) for told in get_messages(response.wsgi_request)]
 
 
 def sealed_in(response) -> str:

@@ -2,14 +2,13 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import resolve, reverse
 
 from django_etelecom import lifecycle
 from django_etelecom.models import MessageLog
 from django_etelecom.services import queue_campaign, queue_message
-from tests.admin.conftest import PHONE, page
+from tests.admin.conftest import PHONE, page, page_of, said
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,14 +25,6 @@ def canceller(staff_client):
 
 def cancel_url(message):
     return reverse("admin:etelecom_messagelog_cancel", args=[message.pk])
-
-
-def page_of(message):
-    return reverse("admin:etelecom_messagelog_change", args=[message.pk])
-
-
-def said(response):
-    return [(told.level_tag, str(told)) for told in get_messages(response.wsgi_request)]
 
 
 def test_cancel__has_a_button_while_the_message_waits(canceller, queued):

@@ -15,15 +15,11 @@ from django_etelecom.admin.timeline import MOST_RESENDS
 from django_etelecom.finding.events import MOST_EVENTS
 from django_etelecom.models import MessageEvent, MessageLog
 from django_etelecom.services import queue_campaign, queue_message, resend_message, send_message
-from tests.admin.conftest import PHONE, page
+from tests.admin.conftest import PHONE, page, page_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MOST_QUERIES = 15
-
-
-def page_of(message):
-    return reverse("admin:etelecom_messagelog_change", args=[message.pk])
 
 
 def shows_number(html: str) -> bool:
@@ -34,16 +30,6 @@ def shows_number(html: str) -> bool:
 
 def title(html: str) -> str:
     return html.split("<title>")[1].split("</title>")[0]
-
-
-@pytest.fixture
-def message(askable, order_template, order_params):
-    return send_message(order_template, PHONE, order_params)
-
-
-@pytest.fixture
-def viewer(staff_client):
-    return staff_client("view_messagelog")
 
 
 @pytest.fixture

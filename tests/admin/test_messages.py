@@ -22,11 +22,6 @@ def message(order_template, order_params, etelecom_outbox) -> MessageLog:
     return send_message("order_confirmation", PHONE, order_params, metadata={"order": "Đơn 7"})
 
 
-@pytest.fixture
-def viewer(staff_client):
-    return staff_client("view_messagelog")
-
-
 # --- Nothing can be changed ---------------------------------------------------------------------
 
 

@@ -5,7 +5,6 @@ import json
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.admin.models import LogEntry
-from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import resolve, reverse
 from django.utils.timezone import localdate
@@ -13,23 +12,15 @@ from django.utils.timezone import localdate
 from django_etelecom.admin import number_pages
 from django_etelecom.models import Campaign, MessageLog, Suppression
 from django_etelecom.services import queue_campaign, queue_message, send_message
-from tests.admin.conftest import PHONE, page
+from tests.admin.conftest import PHONE, page, said
 from tests.numbers import shows_number
 from tests.test_privacy import NUMBER, in_an_hour, list_number
-from tests.test_stripping import restless
 
-__all__ = ["restless"]
-
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("restless")]
 
 LIST = reverse("admin:etelecom_messagelog_changelist")
 PAGE = reverse("admin:etelecom_messagelog_number")
 MASKED = "84912•••678"
-
-
-@pytest.fixture
-def message(askable, order_template, order_params):
-    return send_message(order_template, PHONE, order_params)
 
 
 @pytest.fixture
@@ -44,10 +35,6 @@ def discloser(staff_client):
 
 def url(name, message):
     return reverse(f"admin:etelecom_messagelog_{name}", args=[message.pk])
-
-
-def said(response):
-    return [(told.level_tag, str(told)) for told in get_messages(response.wsgi_request)]
 
 
 def document(response):

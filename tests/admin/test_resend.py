@@ -13,8 +13,8 @@ from django_etelecom import pace
 from django_etelecom.models import MessageLog, RouteRule
 from django_etelecom.models.messages import Reason
 from django_etelecom.services import send_message
-from tests.admin.conftest import ORDER, PHONE, faults, page, sealed_in, send_url
-from tests.admin.test_message_page import page_of, shows_number
+from tests.admin.conftest import ORDER, PHONE, faults, page, page_of, sealed_in, send_url
+from tests.admin.test_message_page import shows_number
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,12 +24,6 @@ RESENDER = ("view_messagelog", "send_message", "resend_message")
 @pytest.fixture
 def message(askable, order_template, order_params):
     return send_message(order_template, PHONE, {**order_params, "note": "Ring first"})
-
-
-@pytest.fixture
-def resender(staff_client):
-    """Sees no numbers."""
-    return staff_client(*RESENDER)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from unittest import mock
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.messages import get_messages
 from django.contrib.sessions.models import Session
 from django.core import serializers
 from django.db.models import Q
@@ -23,13 +22,19 @@ from django_etelecom.models import MessageEvent, MessageLog, MessageTemplate, Ro
 from django_etelecom.models.messages import Reason
 from django_etelecom.services import send_message, suppress_number
 from django_etelecom.verdicts import Guard
-from tests.admin.conftest import ORDER, PHONE, check, confirm, faults, page, sealed_in, send_url
+from tests.admin.conftest import (
+    ORDER,
+    PHONE,
+    check,
+    confirm,
+    faults,
+    page,
+    said,
+    sealed_in,
+    send_url,
+)
 
 OTP = "739146"
-
-
-def said(response) -> list[tuple[str, str]]:
-    return [(message.level_tag, str(message)) for message in get_messages(response.wsgi_request)]
 
 
 # --- Who may ------------------------------------------------------------------------------------

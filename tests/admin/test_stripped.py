@@ -8,16 +8,24 @@ from django.urls import reverse
 from django_etelecom.explanation import explain
 from django_etelecom.models import MessageLog
 from django_etelecom.retention import prune
-from tests.admin.conftest import ORDER, PHONE, check, confirm, page, send_url
-from tests.admin.test_why import message, page_of, refresh_url, resender, said  # noqa: F401
-from tests.test_prune import restless, retention  # noqa: F401
+from tests.admin.conftest import (
+    ORDER,
+    PHONE,
+    check,
+    confirm,
+    page,
+    page_of,
+    refresh_url,
+    said,
+    send_url,
+)
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("restless")]
 
 STRIPPED = "were erased, by retention or on request"
 
 
-def strip(message):  # noqa: F811
+def strip(message):
     past = message.created_at - timedelta(days=2)
     MessageLog.objects.update(created_at=past, sent_at=past, next_poll_at=None)
     assert prune().stripped.total() == 1
@@ -25,12 +33,12 @@ def strip(message):  # noqa: F811
 
 
 @pytest.fixture
-def stripped(retention, message):  # noqa: F811
+def stripped(retention, message):
     retention(transactional={"strip": 1})
     return strip(message)
 
 
-def test_page__says_that_it_was_stripped(resender, stripped):  # noqa: F811
+def test_page__says_that_it_was_stripped(resender, stripped):
     html = page(resender.get(page_of(stripped)))
 
     assert STRIPPED in html
@@ -43,7 +51,7 @@ def test_page__says_that_it_was_stripped(resender, stripped):  # noqa: F811
     assert "Dear" not in html
 
 
-def test_list__shows_and_finds_it(resender, stripped):  # noqa: F811
+def test_list__shows_and_finds_it(resender, stripped):
     address = reverse("admin:etelecom_messagelog_changelist")
 
     assert "erased" in page(resender.get(address))
@@ -51,14 +59,14 @@ def test_list__shows_and_finds_it(resender, stripped):  # noqa: F811
     assert "0 messages" in page(resender.get(address, {"q": PHONE}))
 
 
-def test_refresh__is_refused_in_a_sentence(resender, stripped, askable):  # noqa: F811
+def test_refresh__is_refused_in_a_sentence(resender, stripped, askable):
     response = resender.post(refresh_url(stripped))
 
     assert said(response) == [("error", "It was stripped, by retention or on request.")]
     assert askable.asked == []
 
 
-def test_refresh__of_a_selection_passes_it_over(resender, stripped, askable):  # noqa: F811
+def test_refresh__of_a_selection_passes_it_over(resender, stripped, askable):
     response = resender.post(
         reverse("admin:etelecom_messagelog_changelist"),
         {"action": "refresh_selected", "_selected_action": [stripped.pk]},
@@ -68,7 +76,7 @@ def test_refresh__of_a_selection_passes_it_over(resender, stripped, askable):  #
     assert askable.asked == []
 
 
-def test_resend__of_it_is_a_new_message(resender, stripped, askable):  # noqa: F811
+def test_resend__of_it_is_a_new_message(resender, stripped, askable):
     address = f"{send_url('order_confirmation')}&resend_of={stripped.public_id}"
 
     html = page(resender.get(address))
@@ -80,9 +88,9 @@ def test_resend__of_it_is_a_new_message(resender, stripped, askable):  # noqa: F
 
 
 def test_resend__that_was_checked_before_it_was_stripped(
-    resender,  # noqa: F811
-    message,  # noqa: F811
-    retention,  # noqa: F811
+    resender,
+    message,
+    retention,
     askable,
 ):
     address = f"{send_url('order_confirmation')}&resend_of={message.public_id}"

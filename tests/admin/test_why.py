@@ -1,7 +1,6 @@
 """The page of a message says what became of it, and has the buttons for what to do next."""
 
 import pytest
-from django.contrib.messages import get_messages
 from django.urls import resolve, reverse
 
 from django_etelecom import reports
@@ -10,7 +9,7 @@ from django_etelecom.client.codes import Failure
 from django_etelecom.client.status import StatusResult
 from django_etelecom.models import MessageEvent, MessageLog, RouteRule
 from django_etelecom.services import record_consent, send_message, suppress_number
-from tests.admin.conftest import PHONE, faults, page, send_url
+from tests.admin.conftest import PHONE, faults, page, page_of, refresh_url, said, send_url
 from tests.backends import answering
 from tests.replica import OnReplica
 
@@ -18,33 +17,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LIST = "admin:etelecom_messagelog_changelist"
 EVERYTHING = ("send_message", "resend_message", "view_messagelog")
-
-
-@pytest.fixture
-def message(askable, order_template, order_params):
-    return send_message(order_template, PHONE, order_params)
-
-
-@pytest.fixture
-def viewer(staff_client):
-    return staff_client("view_messagelog")
-
-
-@pytest.fixture
-def resender(staff_client):
-    return staff_client(*EVERYTHING)
-
-
-def page_of(message):
-    return reverse("admin:etelecom_messagelog_change", args=[message.pk])
-
-
-def refresh_url(message):
-    return reverse("admin:etelecom_messagelog_refresh", args=[message.pk])
-
-
-def said(response):
-    return [(told.level_tag, str(told)) for told in get_messages(response.wsgi_request)]
 
 
 # --- In words -----------------------------------------------------------------------------------
