@@ -236,7 +236,7 @@ def start(side):
 
 def main():
     parser = measured.parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--count", type=int, default=3000, help="reports a round and side")
     options = parser.parse_args()
     set_up()
