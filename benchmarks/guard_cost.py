@@ -59,7 +59,7 @@ def statements(send):
 
 def main():
     parser = measured.parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--count", type=int, default=60, help="messages a round and side")
     options = parser.parse_args()
     set_up(measured.beside(serve))

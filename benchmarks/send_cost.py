@@ -125,7 +125,7 @@ def by_hand(session, base_url):
 
 def main():
     parser = measured.parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--count", type=int, default=60, help="messages a round and side")
     options = parser.parse_args()
 
