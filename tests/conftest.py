@@ -213,11 +213,11 @@ def send(askable, order_template, order_params):
 def make(otp_template):
     """Store a message as it may be found, that nobody has sent."""
 
-    def make(**fields):
+    def make(*, account="default", **fields):
         return MessageLog.objects.create(
             template=otp_template,
             template_code="login_otp",
-            account="default",
+            account=account,
             recipient="84912345678",
             content_digest="",
             **fields,

@@ -13,28 +13,12 @@ from django_etelecom.models import (
     DayTally,
     InboxReport,
     MessageEvent,
-    MessageLog,
 )
 from django_etelecom.models.messages import Reason, Source, Status
 from django_etelecom.models.tallies import day_of
 from django_etelecom.spending import Spending
 
 TOKEN = "a-token-of-the-tests-only"
-
-
-@pytest.fixture
-def make(otp_template):
-    def make(**fields):
-        return MessageLog.objects.create(
-            template=otp_template,
-            template_code="login_otp",
-            account=fields.pop("account", "default"),
-            recipient="84912345678",
-            content_digest="",
-            **fields,
-        )
-
-    return make
 
 
 @pytest.fixture
