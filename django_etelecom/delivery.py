@@ -102,7 +102,7 @@ def record_all(
         if final:
             events.record_sends(final, can_be_asked=backend.can_be_asked)
     # What is away is waited for below; what moved meanwhile is looked at one by one.
-    except (DatabaseError, InterfaceError, lifecycle.SomeMoved) as error:
+    except (DatabaseError, InterfaceError, events.SomeMoved) as error:
         failed = type(error).__name__
         logger.warning("Answers are recorded one by one (%s).", failed)
         one_by_one += final

@@ -18,7 +18,7 @@ from django.utils import timezone
 from .client.codes import channel_kind
 from .client.protocol import SendResult
 from .conf import settings
-from .lifecycle import SomeMoved, locked, requeue
+from .lifecycle import locked, requeue
 from .models import InboxReport, MessageEvent, MessageLog
 from .models.batches import insert_each, update_each
 from .models.clock import DatabaseNow
@@ -47,6 +47,10 @@ NOT_IN_INBOX = (
 
 OPEN = [Status.UNKNOWN, Status.ACCEPTED, Status.UNDELIVERED]
 """What the provider may still say something else of."""
+
+
+class SomeMoved(Exception):
+    """Of a batch, some rows were not what they were any more; nothing of it was written."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

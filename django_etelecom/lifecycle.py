@@ -40,10 +40,6 @@ RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=20), timedelta(minutes=1)
 Row = TypeVar("Row")
 
 
-class SomeMoved(Exception):
-    """Of a batch, some rows were not what they were any more; nothing of it was written."""
-
-
 def lease(account: Account) -> timedelta:
     """Return how long a process that sends by `account` may hold a row."""
     return timedelta(seconds=account.connect_timeout + account.timeout) + LEASE_MARGIN
@@ -59,13 +55,16 @@ def locked(rows: QuerySet[MessageLog, Row], *, skips: bool = False) -> QuerySet[
 
     Args:
         rows: which messages.
-        skips: whether those that another transaction has locked are passed over.
+        skips: whether those that another transaction has locked are passed over, by a database
+            that can.
     """
     database = MessageLog.database()
-    if not connections[database].features.has_select_for_update:
+    features = connections[database].features
+    if not features.has_select_for_update:
         # SQLite locks at the first write; a lock it has to raise from a read fails at once.
         MessageLog.objects.using(database).filter(pk=0).update(attempts=0)
-    return rows.select_for_update(skip_locked=skips)
+    can_skip = features.has_select_for_update_skip_locked
+    return rows.select_for_update(skip_locked=skips and can_skip)
 
 
 def claim(message: MessageLog, account: Account) -> bool:
@@ -205,8 +204,7 @@ def _claim_due(
     rows = due(account, lane, among=among).annotate(is_late=is_late)
     now = timezone.now()
     with transaction.atomic(using=database):
-        skips = connections[database].features.has_select_for_update_skip_locked
-        found = locked(rows, skips=skips)[:limit]
+        found = locked(rows, skips=True)[:limit]
         # MariaDB finds `Default` for `default`.
         ours = [message for message in found if message.account == account.alias]
         in_time: list[MessageLog] = [message for message in ours if not message.is_late]
@@ -311,28 +309,29 @@ def _sweep(which: Q, *, to: Status, reason: Reason) -> int:
 def move_batch(which: Q, *, to: Status, reason: Reason | str = "") -> int:
     """Move up to `SWEEP_BATCH` messages that are under way; return how many moved.
 
+    Those that another transaction is at are left to it: to wait for it, in an order that an index
+    gives, is how MariaDB comes to undo one of the two.
+
     Args:
         which: by what they are found, a status of those under way included.
         to: the status that they come to.
         reason: why.
     """
+    database = MessageLog.database()
     # Not from a replica, which may not know yet what the last batch moved.
-    rows = MessageLog.objects.using(MessageLog.database()).filter(which)
-    found = list(rows.values_list("pk", *COLUMNS, named=True)[:SWEEP_BATCH])
-    if not found:
+    rows = MessageLog.objects.using(database).filter(which).order_by()
+    # Mostly there are none, and SQLite would lock all there is to find it out.
+    if not rows.exists():
         return 0
-    try:
-        with transaction.atomic(using=MessageLog.database()):
-            moved = _ended(Q(pk__in=[row.pk for row in found]) & which, to=to, reason=reason)
-            if moved != len(found):
-                raise SomeMoved
+    columns = rows.values_list("pk", *COLUMNS, named=True)
+    with transaction.atomic(using=database):
+        found = list(locked(columns, skips=True)[:SWEEP_BATCH])
+        if found:
+            _ended(Q(pk__in=[row.pk for row in found]), to=to, reason=reason)
             tally((was := Standing.of(row), was._replace(status=to)) for row in found)
-    except SomeMoved:
-        # Somebody else is at the same rows: which of them is found out one by one.
-        return sum(_move(row.pk, which, to=to, reason=reason) for row in found)
     for row in found:
         _tell(row.pk, to, reason)
-    return moved
+    return len(found)
 
 
 def retry_batch(campaign_id: int, *, before: datetime) -> int:

@@ -193,7 +193,8 @@ def _erase_messages(traces: Traces, erased: Erased, batch_size: int) -> Iterator
         cancelled = lifecycle.move_batch(waits, to=Status.CANCELLED)
         has_left = traces.messages.filter(HAS_LEFT).order_by()
         found = dict(has_left.values_list("pk", "provider_message_id")[:batch_size])
-        if not (cancelled or found):
+        # What another is at may wait again when it is done.
+        if not (cancelled or found or traces.messages.filter(waits).exists()):
             return
         stripped = strip(found, is_to_go, digits=traces.digits)
         erased.cancelled += cancelled

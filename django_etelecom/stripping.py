@@ -98,10 +98,9 @@ def _without(digits: str, names: Sequence[str]) -> dict[str, Any]:
 def taken(pks: Collection[int], which: Q) -> Iterator[set[int]]:
     """Hold, in one transaction, those of some messages that are so and that nobody else holds."""
     database = MessageLog.database()
-    skips = connections[database].features.has_select_for_update_skip_locked
     with transaction.atomic(using=database, durable=True):
         rows = MessageLog.objects.using(database).filter(which, pk__in=pks)
-        yield set(locked(rows, skips=skips).values_list("pk", flat=True))
+        yield set(locked(rows, skips=True).values_list("pk", flat=True))
     rest()
 
 

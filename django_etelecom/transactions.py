@@ -1,5 +1,7 @@
 """What transactions do to us: views that must not run inside one, statements that lost a race."""
 
+import random
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,6 +13,9 @@ Done = TypeVar("Done")
 
 UNDONE_RETRIES = 5
 """How often what the database undid for another's sake is run again."""
+
+UNDONE_PAUSE = 0.01
+"""Seconds until then at most, the first time; twice as long each time after it."""
 
 DEADLOCKS = frozenset({"40P01", "40001", 1213})
 """SQLSTATEs of PostgreSQL's and an error number of MariaDB's: the database undid one of several
@@ -55,12 +60,14 @@ def run_until_done(work: Callable[[], Done]) -> Done:
     Raises:
         OperationalError: it was undone each time, or something else went wrong.
     """
-    for _try in range(UNDONE_RETRIES):
+    for tries in range(UNDONE_RETRIES):
         try:
             return work()
         except OperationalError as error:
             if not was_undone(error):
                 raise
+        # Those that met would meet again, did they all begin at once.
+        time.sleep(random.uniform(0.0, UNDONE_PAUSE * 2**tries))  # noqa: S311  # nosec B311  # no secret
     return work()
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from django_etelecom import lifecycle
@@ -125,18 +125,34 @@ def test_sweep__goes_on_after_the_first_batch(make, monkeypatch):
     assert lifecycle.sweep() == 5
 
 
-def test_sweep__leaves_what_another_has_moved_meanwhile(make, monkeypatch):
+def test_sweep__leaves_what_another_moves_before_it_is_locked(make, monkeypatch):
     alive = make(status="sending", lease_expires_at=ago(minutes=1))
     dead = make(status="sending", lease_expires_at=ago(minutes=1))
-    ended = lifecycle._ended
+    lock = lifecycle.locked
 
-    def late(which, **changes):
+    def late(rows, **options):
         MessageLog.objects.filter(pk=alive.pk).update(lease_expires_at=ago(minutes=-1))
-        return ended(which, **changes)
+        return lock(rows, **options)
 
-    monkeypatch.setattr(lifecycle, "_ended", late)
+    monkeypatch.setattr(lifecycle, "locked", late)
 
     assert lifecycle.sweep() == 1
 
     assert MessageLog.objects.get(pk=alive.pk).status == "sending"
     assert MessageLog.objects.get(pk=dead.pk).status == "unknown"
+
+
+def test_sweep__passes_over_what_another_is_at(make):
+    if not connection.features.has_select_for_update_skip_locked:
+        pytest.skip("This database has no locks of rows.")
+    held = make(status="sending", lease_expires_at=ago(minutes=1))
+    free = make(status="sending", lease_expires_at=ago(minutes=1))
+
+    with transaction.atomic():
+        MessageLog.objects.filter(pk=held.pk).update(attempts=1)
+        swept = in_thread(lifecycle.sweep)
+
+    assert swept == 1
+    assert MessageLog.objects.get(pk=held.pk).status == "sending"
+    assert MessageLog.objects.get(pk=free.pk).status == "unknown"
+    assert lifecycle.sweep() == 1
