@@ -35,6 +35,9 @@ WITH_SECRETS = 5
 SECONDS = 5.0
 """For an answer: a machine that is busy is late by less than that, and few answers never come."""
 
+ENOUGH_SECONDS = 600.0
+"""For the work on all that is queued together."""
+
 LONGEST_PAYLOAD = 4096
 
 EXAMPLES = 4
@@ -152,9 +155,6 @@ def work(role, numbers: Sequence[str], findings: Findings, *, processes: int = W
                 findings.add("exceptions", shortened(told))
 
 
-ENOUGH_SECONDS = 600.0
-
-
 def shortened(text: str) -> str:
     """Leave out the middle of a traceback, which says least."""
     return text if len(text) <= 3_000 else f"{text[:1_500]}\n...\n{text[-1_500:]}"
@@ -210,6 +210,8 @@ def judge_record(
         findings.add("unrecorded", f"{len(sends)} events of it: {told}")
         return
     (event,) = sends
+    if "internal_error" in (row.reason, event.reason):
+        findings.add("exceptions", told)
     understood = row.status
     if row.status == "unknown" and event.http_status is not None:
         understood = ""
@@ -275,6 +277,8 @@ def judge_statuses(
     for event in events_of(numbers, "poll"):
         secrets = [PASSWORD]
         words = [event.payload, event.provider_status, event.provider_detail, event.failure_detail]
+        if event.reason == "internal_error":
+            findings.add("exceptions", f"by a question, event {event.pk}")
         if len(event.payload) > LONGEST_PAYLOAD:
             findings.add("unrecorded", f"a payload of {len(event.payload)} characters")
         if shows(words, secrets):

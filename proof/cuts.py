@@ -1,4 +1,4 @@
-"""A database that goes away: its connection is cut at any byte, and comes back or stays away."""
+"""The network before the database: a connection ends at any byte, in every way, or is slow."""
 
 import collections
 import dataclasses
@@ -15,8 +15,10 @@ from django_etelecom.models import MessageLog
 from django_etelecom.services import queue_message
 
 from . import roles
+from .faults import ENDS, End, Slow
 from .job import Job
 from .judge import judge
+from .kills import recorded
 from .processes import run as run_role
 from .processes import wait_until
 from .proxy import Behaviour, Link, Proxy
@@ -39,20 +41,35 @@ ROLES = {
 }
 
 
+SLOW: dict[str, Callable[[], Behaviour]] = {
+    "latency of 0.05 s": lambda: Slow(10**6, 0.05, handshake=None),
+    "slices of 7 bytes": lambda: Slow(7, 0.0, handshake=None),
+    "limit of 20,000 bytes a second": lambda: Slow(200, 0.01, handshake=None),
+    "trickle": lambda: Slow(1, 0.0, handshake=None, side="answer"),
+}
+"""What a network does to a connection that it lets live."""
+
+
 class Cut(Behaviour):
-    """Counts what passes, over all connections, and cuts at a byte the one that carries it.
+    """Counts what passes, over all connections, and ends the one that carries a certain byte.
 
     Args:
         side: `request` or `answer`: from the site, or from the server.
         after: how many bytes pass; None: all.
-        then: what is done at that moment.
+        end: how it ends.
+        then: what is done at that moment besides.
     """
 
     def __init__(
-        self, side: str = "", after: int | None = None, then: Callable[[], object] = lambda: None
+        self,
+        side: str = "",
+        after: int | None = None,
+        end: End = ENDS["reset"],
+        then: Callable[[], object] = lambda: None,
     ) -> None:
         self.side = side
         self.after = after
+        self.end = end
         self.then = then
         self.has_cut = False
         self.passed: collections.Counter[str] = collections.Counter()
@@ -72,59 +89,69 @@ class Cut(Behaviour):
         self.has_cut = True
         self.then()
         send(piece[:-over])
-        link.reset()
+        self.end(link)
 
 
 @dataclasses.dataclass
 class Case:
-    """One process that sends one message over a connection to the database that is cut."""
+    """One process that sends one message over a network before its database that fails it."""
 
     way: str
     number: str
-    side: str
-    part: float
-    """Of all bytes that go that way: after which it is cut."""
-    stays_away: bool
+    fault: str
+    """Of `ENDS` or `SLOW`."""
+    side: str = ""
+    part: float = 0.0
+    """Of all bytes that go that way: after which it ends."""
+    stays_away: bool = False
+    """Whether nobody listens there after that."""
     log: str = ""
     """What the process said at CRITICAL."""
-    has_cut: bool = False
+    was_met: bool = False
 
     @property
     def told(self) -> str:
+        if self.fault in SLOW:
+            return f"{self.way}, {self.fault}"
         return (
-            f"{self.way}, cut after {self.part:.4f} of the bytes of the {self.side}, "
+            f"{self.way}, {self.fault} after {self.part:.4f} of the bytes of the {self.side}, "
             f"{'stays away' if self.stays_away else 'comes back'}"
         )
 
 
 def run(job: Job) -> Result:
-    """Cut the connection of `job.count` processes."""
+    """Have `job.count` processes send over a network that fails them."""
     server = server_of(connection)
     with tempfile.TemporaryDirectory() as folder:
 
-        def send(case: Case, behaviour: Cut) -> None:
+        def send(case: Case, behaviour: Behaviour) -> None:
             with Proxy(server, behaviour) as proxy:
                 if case.stays_away:
                     behaviour.then = proxy.refuse
                 log = Path(folder) / case.number
                 run_role(roles.send_by, ROLES[case.way], case.number, proxy.port, str(log))
                 case.log = log.read_text() if log.exists() else ""
-                case.has_cut = behaviour.has_cut
 
         totals = {}
-        cases = [
-            Case(way, number, "", 0.0, stays_away=False)
+        whole = [
+            Case(way, number, "none")
             for way, number in zip(ROLES, job.numbers(len(ROLES)), strict=True)
         ]
-        for case in cases:
+        for case in whole:
             queue_for(case)
-            whole = Cut()
-            send(case, whole)
-            totals[case.way] = whole.passed
+            counts = Cut()
+            send(case, counts)
+            totals[case.way] = counts.passed
 
         def meet(case: Case) -> None:
-            total = totals[case.way][case.side]
-            send(case, Cut(case.side, max(1, round(case.part * total))))
+            if case.fault in SLOW:
+                send(case, SLOW[case.fault]())
+                case.was_met = True
+                return
+            after = max(1, round(case.part * totals[case.way][case.side]))
+            cut = Cut(case.side, after, ENDS[case.fault])
+            send(case, cut)
+            case.was_met = cut.has_cut
 
         numbers = job.numbers(job.count)
         its = [drawn(job, number, position) for position, number in enumerate(numbers)]
@@ -132,7 +159,7 @@ def run(job: Job) -> Result:
             queue_for(case)
         with ThreadPoolExecutor(AT_A_TIME) as pool:
             list(pool.map(meet, its))
-    cases += its
+    cases = [*whole, *its]
     # Until what the database did not hear the end of counts as dead by its own clock.
     time.sleep(LEASE.total_seconds())
 
@@ -143,27 +170,30 @@ def run(job: Job) -> Result:
     wait_until(is_over, what="Ending what was left when the database was away")
     receipts = job.take_receipts()
     rows = {message.recipient: message for message in MessageLog.objects.all()}
-    verdict = judge(
+    judgement = judge(
         receipts,
-        [(one.recipient, one.status, one.provider_message_id) for one in rows.values()],
-        recorded=[case.number for case in cases if case.way == "queued"],
+        recorded([case.number for case in cases]),
+        known=[case.number for case in cases if case.way == "queued"],
     )
-    untold = [case.told for case in cases if is_untold(case, rows, dict(receipts))]
+    issued = {receipt.to: receipt.provider_id for receipt in receipts}
+    untold = [case.told for case in cases if is_untold(case, rows, issued)]
+    met = collections.Counter(case.fault for case in its if case.was_met)
     statuses = collections.Counter(
         rows[case.number].status if case.number in rows else "never recorded, nothing sent"
         for case in its
-        if case.has_cut
+        if case.was_met
     )
     lost = sum(bool(TOLD.search(case.log)) for case in its)
     return Result(
-        check="connection to the database cut",
+        check="network faults before the database",
         database=job.database,
-        times=f"{statuses.total():,} cuts",
-        did="at any byte of either way: "
-        + ", ".join(f"{number:,} {status}" for status, number in statuses.most_common()),
-        seen=f"{lost:,} outcomes that could not be written are in the log at CRITICAL",
-        wrong={"answered, and neither on record nor in the log": len(untold), **verdict.wrong},
-        examples=[*untold[:10], *verdict.examples],
+        times=f"{met.total():,} messages",
+        did="at any byte of either way, and at any pace: "
+        + ", ".join(f"{met[fault]:,} {fault}" for fault in (*ENDS, *SLOW)),
+        seen=", ".join(f"{number:,} {status}" for status, number in statuses.most_common())
+        + f"; {lost:,} outcomes that could not be written are in the log at CRITICAL",
+        wrong={"answered, and neither on record nor in the log": len(untold), **judgement.wrong},
+        examples=[*untold[:10], *judgement.examples],
     )
 
 
@@ -180,6 +210,7 @@ def drawn(job: Job, number: str, position: int) -> Case:
     return Case(
         way=ways[position % len(ways)],
         number=number,
+        fault=job.chance.choice([*ENDS, *SLOW]),
         side=job.chance.choice(["request", "answer"]),
         part=job.chance.random(),
         stays_away=job.chance.random() < 0.5,

@@ -27,7 +27,7 @@ from django_etelecom.simulator.outcomes import Outcome
 from django_etelecom.worker import Worker
 
 from .job import Job, define_template, port_of
-from .judge import judge
+from .judge import Recorded, judge, received
 from .processes import wait_until
 from .proxy import Behaviour, Link, Proxy
 from .results import Result
@@ -38,6 +38,9 @@ CONNECT_TIMEOUT = 2.0
 TIMEOUT = 3.0
 TOO_LONG = 4.0
 """Seconds after which nobody waits any more."""
+
+REQUEST = 370
+"""Bytes of a request at least."""
 
 SLOTS = 4
 """Exchanges of each kind at a time, each over a proxy of its own."""
@@ -111,10 +114,6 @@ class CutRequest(Fault):
         self.after = after
         self.end = end
         self.is_over = False
-
-    def connected(self, link: Link) -> None:
-        if self.after == 0:
-            self.end(link)
 
     def request(self, link: Link, piece: bytes) -> None:
         room = self.greeted(link) + self.after - self.passed
@@ -223,7 +222,7 @@ def faults(chance: random.Random, *, handshake: bool | None) -> list[tuple[str, 
         handshake: as in `Fault`, but not True: of the connections that come through.
     """
     its = {"handshake": handshake}
-    asked, answered = chance.randint(1, 200), chance.randint(0, 150)
+    asked, answered = chance.randint(1, REQUEST), chance.randint(0, 150)
     cuts = [
         (f"{verb} after {what}", make(number, end, **its), "unknown")
         for verb, end in ENDS.items()
@@ -406,22 +405,20 @@ def run(job: Job) -> Result:
         wait_until(is_over, what="Sending what was queued again")
         receipts = [*job.simulator.receipts, *secure.receipts]
     # What was cut within its head asks for nothing.
-    received = [
-        (one.list_param["order_code"], one.provider_message_id) for one in receipts if one.json
-    ]
+    its = [received(one, one.list_param["order_code"]) for one in receipts if one.json]
     rows = [
-        (message.params["order_code"], message.status, message.provider_message_id)
-        for message in MessageLog.objects.all()
+        Recorded(one.params["order_code"], one.status, one.provider_message_id, one.reason)
+        for one in MessageLog.objects.all()
     ]
-    verdict = judge(received, rows, recorded=[name for name, _status, _id in rows])
+    judgement = judge(its, rows, known=[row.to for row in rows])
     return Result(
         check="network faults",
         database=job.database,
         times=f"{job.count:,} messages",
         did="each with a fault of its own: "
         + ", ".join(f"{number:,} {status}" for status, number in statuses.most_common()),
-        wrong={"with another status than the right one": len(wrong_status), **verdict.wrong},
-        examples=[*wrong_status[:10], *verdict.examples],
+        wrong={"with another status than the right one": len(wrong_status), **judgement.wrong},
+        examples=[*wrong_status[:10], *judgement.examples],
     )
 
 
@@ -457,9 +454,10 @@ def send_through(case: Case, slot: Slot) -> str:
         if case.queued:
             message = queue_message(slot.alias, *parameters(case, "second"))
             send_now([message.pk])
-            message.refresh_from_db()
         else:
             message = send_message(slot.alias, *parameters(case, "second"))
+        # What the row says, not what the caller was given.
+        message.refresh_from_db()
     finally:
         was_used = any(link.came > before for link, before in kept)
         if case.behaviour is None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from django_etelecom.simulator import Simulator
 
 from .checks import CHECKS
+from .judge import Received, received
 from .proxy import Proxy
 from .results import Result
 
@@ -40,6 +41,7 @@ class Job:
     parts: tuple[str, ...] = ()
     """What a check is to do of all that it can; (): everything."""
     first: int = 0
+    """Number of the next recipient."""
 
     def numbers(self, count: int) -> list[str]:
         """Return recipients that nobody has written to yet, in wire form."""
@@ -47,11 +49,11 @@ class Job:
         self.first += count
         return numbers
 
-    def take_receipts(self) -> list[tuple[str, str]]:
-        """Return recipient and answered id of each POST that reached the simulator; forget them."""
+    def take_receipts(self) -> list[Received]:
+        """Return what reached the simulator, by recipient, and forget it."""
         receipts = self.simulator.receipts
         self.simulator.clear()
-        return [(one.phone_number, one.provider_message_id) for one in receipts]
+        return [received(receipt, receipt.phone_number) for receipt in receipts]
 
     def say(self, what: str) -> None:
         """Tell whoever watches how far it is."""
@@ -89,7 +91,8 @@ def open_job(
             _define_templates()
             yield Job(
                 count=count,
-                chance=random.Random(seed),
+                # What is drawn differs from database to database: each adds to what was tried.
+                chance=random.Random(f"{seed} {connection.vendor}"),
                 simulator=simulator,
                 proxy=proxy,
                 database=_version(connection),

@@ -3,6 +3,10 @@
 import collections
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from django_etelecom.simulator.outcomes import Acceptance, Answer, Verdict
+from django_etelecom.simulator.receipts import Receipt
 
 ADMITS = {"accepted", "delivered", "undelivered", "unknown", "rejected"}
 """What a message may be called that has reached the provider."""
@@ -13,18 +17,56 @@ CLAIMS = {"accepted", "delivered", "undelivered"}
 UNDER_WAY = {"queued", "sending"}
 
 
+class Received(NamedTuple):
+    """A POST that reached the provider, and what it was answered."""
+
+    to: str
+    provider_id: str
+    """"": it was given none."""
+    word: str
+    """What the answer makes of the message: `accepted`, `rejected`; "": it says neither."""
+
+
+class Recorded(NamedTuple):
+    """What a row says of a message, once nobody is at work any more."""
+
+    to: str
+    status: str
+    provider_id: str
+    reason: str
+
+
+def received(receipt: Receipt, to: str) -> Received:
+    """Return what a receipt says.
+
+    Args:
+        receipt: of a POST that asks for a message.
+        to: by what its message is told from all others.
+    """
+    word = ""
+    match receipt.outcome and receipt.outcome.effect:
+        case Acceptance() | Verdict(status="1"):
+            word = "accepted"
+        # Who is refused as a whole is refused each message.
+        case Verdict() | Answer(http_status=401):
+            word = "rejected"
+    return Received(to, receipt.provider_message_id, word)
+
+
 @dataclasses.dataclass
-class Verdict:
+class Judgement:
     """The numbers of which something is true that must not be, each with a sentence."""
 
     twice: dict[str, str] = dataclasses.field(default_factory=dict)
     unrecorded: dict[str, str] = dataclasses.field(default_factory=dict)
     false: dict[str, str] = dataclasses.field(default_factory=dict)
     unfinished: dict[str, str] = dataclasses.field(default_factory=dict)
+    raised: dict[str, str] = dataclasses.field(default_factory=dict)
+    """What was sent was lost to an exception of the app's own."""
     ends: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     """How the messages ended, which is as it should be."""
 
-    def __iadd__(self, other: "Verdict") -> "Verdict":
+    def __iadd__(self, other: "Judgement") -> "Judgement":
         for ours, theirs in zip(self._kinds, other._kinds, strict=True):
             ours.update(theirs)
         self.ends += other.ends
@@ -32,7 +74,7 @@ class Verdict:
 
     @property
     def _kinds(self) -> tuple[dict[str, str], ...]:
-        return self.twice, self.unrecorded, self.false, self.unfinished
+        return self.twice, self.unrecorded, self.false, self.unfinished, self.raised
 
     @property
     def wrong(self) -> dict[str, int]:
@@ -41,6 +83,7 @@ class Verdict:
             "unrecorded": len(self.unrecorded),
             "falsely recorded": len(self.false),
             "left unfinished": len(self.unfinished),
+            "exceptions of the app's own": len(self.raised),
         }
 
     @property
@@ -57,40 +100,52 @@ class Verdict:
 
 
 def judge(
-    received: Sequence[tuple[str, str]],
-    rows: Iterable[tuple[str, str, str]],
+    receipts: Sequence[Received],
+    rows: Iterable[Recorded],
     *,
-    recorded: Iterable[str] = (),
-) -> Verdict:
-    """Judge messages to numbers of which each was written to for one reason.
+    known: Iterable[str] = (),
+) -> Judgement:
+    """Judge messages each of which was asked for once, under a number or a name of its own.
 
     Args:
-        received: recipient and answered id of each receipt; an id of "": refused or not answered.
-        rows: recipient, status and provider's id of each message, once nobody is at work any more.
-        recorded: numbers of which a caller was told that they are recorded.
+        receipts: of all that reached the provider.
+        rows: of all messages.
+        known: those of which a caller was told that they are on record.
     """
-    verdict = Verdict()
-    told = list(rows)
+    judgement = Judgement()
     by_number = collections.defaultdict(list)
-    for number, status, provider_id in told:
-        by_number[number].append((status, provider_id))
-    times = collections.Counter(number for number, _id in received)
-    issued = set(received)
-    for number, count in times.items():
-        if count > 1:
-            verdict.twice[number] = f"received {count} times, its row says {by_number[number]}"
-        if not any(status in ADMITS for status, _id in by_number[number]):
-            verdict.unrecorded[number] = f"received, its row says {by_number[number]}"
-    for number in recorded:
-        if number not in by_number:
-            verdict.unrecorded[number] = "recorded once, and has no row"
-    for number, status, provider_id in told:
-        has_arrived = " and received" if status == "unknown" and times[number] else ""
-        verdict.ends[status + has_arrived] += 1
-        if status in CLAIMS and (number, provider_id) not in issued:
-            verdict.false[number] = f"{status} with the id {provider_id!r}, which it never got"
-        if status == "rejected" and not times[number]:
-            verdict.false[number] = "rejected, and nothing was received"
-        if status in UNDER_WAY:
-            verdict.unfinished[number] = f"{status} for ever"
-    return verdict
+    for row in rows:
+        by_number[row.to].append(row)
+    answers = collections.defaultdict(list)
+    for receipt in receipts:
+        answers[receipt.to].append(receipt)
+    for number, its in answers.items():
+        told = [(row.status, row.provider_id) for row in by_number[number]]
+        if len(its) > 1:
+            judgement.twice[number] = f"received {len(its)} times, its row says {told}"
+        if not any(status in ADMITS for status, _id in told):
+            judgement.unrecorded[number] = f"received, its row says {told}"
+    for number in known:
+        if not by_number[number]:
+            judgement.unrecorded[number] = "recorded once, and has no row"
+    for number, its_rows in by_number.items():
+        for row in its_rows:
+            has_arrived = " and received" if row.status == "unknown" and answers[number] else ""
+            judgement.ends[row.status + has_arrived] += 1
+            if fault := _fault(row, answers[number]):
+                judgement.false[number] = fault
+            if row.status in UNDER_WAY:
+                judgement.unfinished[number] = f"{row.status} for ever"
+            if row.reason == "internal_error":
+                judgement.raised[number] = f"{row.status}, since the app itself failed"
+    return judgement
+
+
+def _fault(row: Recorded, answers: Sequence[Received]) -> str:
+    """Return what is wrong with what a row says; "": nothing."""
+    if row.status in CLAIMS:
+        if Received(row.to, row.provider_id, "accepted") not in answers:
+            return f"{row.status} with the id {row.provider_id!r}, and was answered {answers}"
+    elif row.status == "rejected" and all(answer.word != "rejected" for answer in answers):
+        return f"rejected, and was answered {answers}"
+    return ""

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import functools
 import itertools
 import os
 import signal
@@ -18,7 +19,7 @@ from django_etelecom.services import queue_campaign, queue_message
 from . import roles
 from .celery_app import app
 from .job import Job
-from .judge import Verdict, judge
+from .judge import Judgement, Received, Recorded, judge
 from .processes import Victim, wait_until
 from .processes import run as run_role
 from .proxy import Behaviour
@@ -63,7 +64,8 @@ class Way:
 def run(job: Job) -> Result:
     """Kill `job.count` processes."""
     kills: collections.Counter[Step] = collections.Counter()
-    verdict = Verdict()
+    judgement = Judgement()
+    under_way = 0
     in_turn = itertools.cycle(Step)
     ways = {name: way for name, way in WAYS.items() if not job.parts or name in job.parts}
     weight_left, count_left = sum(way.weight for way in ways.values()), job.count
@@ -73,26 +75,34 @@ def run(job: Job) -> Result:
         count_left -= share
         steps = list(itertools.islice(in_turn, share))
         job.chance.shuffle(steps)
-        killed, its_verdict = kill(job, name, way, steps)
+        killed, its_under_way, its_judgement = kill(job, name, way, steps)
         kills += killed
-        verdict += its_verdict
+        under_way += its_under_way
+        judgement += its_judgement
     return Result(
         check="kill -9 of a sending process",
         database=job.database,
         times=f"{kills.total():,} kills",
-        did=f"{', '.join(ways)}: " + ", ".join(f"{kills[step]:,} {step}" for step in Step),
-        seen=f"of all messages {verdict.seen}",
-        wrong=verdict.wrong,
-        examples=verdict.examples,
+        did=f"{', '.join(ways)}: "
+        + ", ".join(f"{kills[step]:,} {step}" for step in Step)
+        + f" ({under_way:,} of these in the middle of a message)",
+        seen=f"of all messages {judgement.seen}",
+        wrong=judgement.wrong,
+        examples=judgement.examples,
     )
 
 
 def kill(
     job: Job, name: str, way: Way, steps: list[Step]
-) -> tuple[collections.Counter[Step], Verdict]:
-    """Kill a process that sends in one way at each of the steps, from the last to the first."""
+) -> tuple[collections.Counter[Step], int, Judgement]:
+    """Kill a process that sends in one way at each of the steps, from the last to the first.
+
+    Returns:
+        The kills, how many of those at random left a message under way, and what came of it.
+    """
+    under_way = 0
     kills: collections.Counter[Step] = collections.Counter()
-    verdict = Verdict()
+    judgement = Judgement()
     count = len(steps)
     misses = 0
     while steps:
@@ -101,18 +111,22 @@ def kill(
             # A later time, or a later moment, comes while others are in flight, or never.
             occurrence = job.chance.randint(1, way.occurrences) if not misses else 1
             within = way.works_for / 2**misses
+            sending = rows_of(numbers).filter(status="sending")
+            before = sending.count()
             if kill_at(job, way, steps[-1], arguments, occurrence=occurrence, within=within):
-                kills[steps.pop()] += 1
+                step = steps.pop()
+                kills[step] += 1
+                under_way += step is Step.AT_RANDOM and sending.count() > before
                 misses = 0
             else:
                 misses += 1
             if not steps or misses > MOST_MISSES:
                 break
-        verdict += settle(job, numbers, recorded=numbers if way.is_queued else ())
+        judgement += settle(job, numbers, known=numbers if way.is_queued else ())
         if misses > MOST_MISSES:
             raise RuntimeError(f"{name}: no process came to die {steps[-1]}.")
         job.say(f"{name}: {count - len(steps)} of {count} killed")
-    return kills, verdict
+    return kills, under_way, judgement
 
 
 def kill_at(
@@ -174,8 +188,17 @@ class Killing(Behaviour):
         self._comes_to(Step.AFTER_ANSWER)
 
 
-def settle(job: Job, numbers: Numbers, *, recorded: Numbers) -> Verdict:
-    """Let the dead be taken for dead, have the rest done by a worker that lives, and judge."""
+def settle(
+    job: Job, numbers: Numbers, *, known: Numbers, besides: Sequence[Received] = ()
+) -> Judgement:
+    """Let the dead be taken for dead, have the rest done by a worker that lives, and judge.
+
+    Args:
+        job: whose provider it was.
+        numbers: that were written to.
+        known: those of them whose messages a caller was told to be on record.
+        besides: what was answered in the simulator's place.
+    """
     job.proxy.behaviour = Behaviour()
     # By the database's clock: nothing in the rows is helped along.
     time.sleep(LEASE.total_seconds())
@@ -185,8 +208,13 @@ def settle(job: Job, numbers: Numbers, *, recorded: Numbers) -> Verdict:
         return not rows_of(numbers).filter(status__in=["queued", "sending"]).exists()
 
     wait_until(is_over, what="Ending what the dead had left")
-    rows = rows_of(numbers).values_list("recipient", "status", "provider_message_id")
-    return judge(job.take_receipts(), rows, recorded=recorded)
+    return judge([*job.take_receipts(), *besides], recorded(numbers), known=known)
+
+
+def recorded(numbers: Numbers) -> list[Recorded]:
+    """Return what the rows say of messages, by recipient."""
+    columns = ("recipient", "status", "provider_message_id", "reason")
+    return [Recorded(*row) for row in rows_of(numbers).values_list(*columns)]
 
 
 def rows_of(numbers: Numbers):
@@ -201,29 +229,19 @@ def one_each(numbers: Numbers) -> Iterator[tuple[str]]:
         yield (number,)
 
 
-def from_queue(template: str):
+def from_queue(write: Callable[[Numbers], None]):
     def turns(numbers: Numbers) -> Iterator[tuple[()]]:
-        queue(template, numbers)
+        write(numbers)
         while waiting(numbers):
             yield ()
 
     return turns
 
 
-def from_campaign(template: str):
-    def turns(numbers: Numbers) -> Iterator[tuple[()]]:
-        rows = [{"to": number, "order_code": "DH-1024", "pin": "-"} for number in numbers]
-        queue_campaign(template, rows)
-        while waiting(numbers):
-            yield ()
-
-    return turns
-
-
-def carried_by(broker: str):
+def carried_by(broker: str, write: Callable[[Numbers], None]):
     def turns(numbers: Numbers) -> Iterator[tuple[str]]:
         app.conf.broker_url = settings.BROKERS[broker]
-        queue("order", numbers)
+        write(numbers)
         try:
             while pks := waiting(numbers):
                 # Also what a dead worker may still have: a message is carried more than once.
@@ -243,27 +261,38 @@ def queue(template: str, numbers: Numbers) -> None:
             queue_message(template, number, {"order_code": f"DH-{position}", "pin": "271828"})
 
 
+def queue_as_campaign(template: str, numbers: Numbers) -> None:
+    rows = [{"to": number, "order_code": "DH-1024", "pin": "-"} for number in numbers]
+    queue_campaign(template, rows)
+
+
 def waiting(numbers: Numbers) -> list[int]:
     queued = rows_of(numbers).filter(status="queued").order_by("pk")
     return list(queued.values_list("pk", flat=True))
 
 
+_order = functools.partial(queue, "order")
+_order_bulk = functools.partial(queue, "order_bulk")
+_offers = functools.partial(queue_as_campaign, "offer")
+_offers_bulk = functools.partial(queue_as_campaign, "offer_bulk")
+
 WAYS = {
     "one message": Way(roles.send, one_each, 60, is_queued=False, occurrences=1),
     "one at the commit": Way(roles.send_at_commit, one_each, 60, is_queued=False, occurrences=1),
-    "worker": Way(roles.work, from_queue("order"), 120),
-    "worker with bulk": Way(roles.work, from_queue("order_bulk"), 120, by_wire_alone=True),
-    "campaign": Way(roles.work, from_campaign("offer"), 120),
-    "campaign with bulk": Way(roles.work, from_campaign("offer_bulk"), 120, by_wire_alone=True),
+    "worker": Way(roles.work, from_queue(_order), 120),
+    "worker with bulk": Way(roles.work, from_queue(_order_bulk), 120, by_wire_alone=True),
+    "campaign": Way(roles.work, from_queue(_offers), 120),
+    "campaign with bulk": Way(roles.work, from_queue(_offers_bulk), 120, by_wire_alone=True),
     **{
-        f"Celery over {broker}": Way(
+        f"{what} over {broker}": Way(
             roles.work_for_celery,
-            carried_by(broker),
+            carried_by(broker, write),
             120,
             weight=1,
             works_for=CELERY_TYPICAL,
             for_ever=True,
         )
         for broker in settings.BROKERS
+        for what, write in (("Celery", _order), ("campaign by Celery", _offers))
     },
 }

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from .job import Job
@@ -59,10 +60,15 @@ class Failed:
         return self.test
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "pytest", "-qx", "--nomigrations", self.test]
+        return run_tests(self.test)
 
     def catches(self, ended: "subprocess.CompletedProcess[str]") -> bool:
         return ended.returncode == 1 and f"FAILED {self.test}" in ended.stdout
+
+
+def run_tests(*tests: str) -> list[str]:
+    """Return the command that runs tests up to the first that fails."""
+    return [sys.executable, "-m", "pytest", "-qx", "--nomigrations", *tests]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -292,6 +298,8 @@ def run(job: Job) -> Result:
                 shutil.copytree(HOME / name, copy / name)
             else:
                 shutil.copy(HOME / name, copy)
+        if fault := fault_of_copy(copy, chosen):
+            missed.append(fault)
         for place, mutation in enumerate(chosen, 1):
             if fault := fault_of(mutation, copy, place):
                 missed.append(f"{mutation.name}: {fault}")
@@ -314,6 +322,42 @@ def run(job: Job) -> Result:
     )
 
 
+def fault_of_copy(copy: Path, chosen: Sequence[Mutation]) -> str:
+    """Run the tests on a copy that nobody has changed; return what they said, "": they pass.
+
+    A test that fails anyway would catch everything. The checks of the proof find nothing there:
+    that is what the rest of it shows.
+    """
+    tests = sorted({one.by.test for one in chosen if isinstance(one.by, Failed)})
+    if not tests:
+        return ""
+    ended = run_in(copy, run_tests(*tests), Failed.settings)
+    if ended.returncode == 0:
+        return ""
+    return f"tests fail where nothing is broken: {said_by(ended)}"
+
+
+def run_in(copy: Path, command: Sequence[str], settings: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command on a copy of this project."""
+    return subprocess.run(
+        command,
+        cwd=copy,
+        env={
+            **{key: value for key, value in os.environ.items() if "PROOF_" not in key},
+            "PYTHONPATH": str(copy),
+            "DJANGO_SETTINGS_MODULE": settings,
+        },
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def said_by(ended: "subprocess.CompletedProcess[str]") -> str:
+    return (ended.stdout + ended.stderr)[-1500:]
+
+
 def fault_of(mutation: Mutation, copy: Path, place: int) -> str:
     """Make a mutation in a copy, look whether it is caught, and undo it; return why it is not.
 
@@ -331,23 +375,10 @@ def fault_of(mutation: Mutation, copy: Path, place: int) -> str:
     # Python tells by time and size whether what it has compiled is of the same file.
     os.utime(file, (place, place))
     try:
-        ended = subprocess.run(
-            mutation.by.command(),
-            cwd=copy,
-            env={
-                **{key: value for key, value in os.environ.items() if "PROOF_" not in key},
-                "PYTHONPATH": str(copy),
-                "DJANGO_SETTINGS_MODULE": mutation.by.settings,
-            },
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        ended = run_in(copy, mutation.by.command(), mutation.by.settings)
     finally:
         file.write_text(whole)
         os.utime(file, (was_written, was_written))
     if mutation.by.catches(ended):
         return ""
-    said = (ended.stdout + ended.stderr)[-1500:]
-    return f"{mutation.by.told} did not catch it, but said: {said}"
+    return f"{mutation.by.told} did not catch it, but said: {said_by(ended)}"

@@ -5,6 +5,7 @@ database down. Each is as the design says, and what it costs is bounded and told
 import collections
 import contextlib
 import datetime
+import re
 import sqlite3
 import tempfile
 import time
@@ -23,7 +24,7 @@ from . import roles
 from .celery_app import app
 from .cuts import TOLD, server_of
 from .job import Job
-from .judge import Verdict
+from .judge import Judgement, Received
 from .kills import queue, rows_of, settle
 from .processes import run as run_role
 from .proxy import Behaviour, Link, Proxy
@@ -42,7 +43,7 @@ class Findings:
     def __init__(self) -> None:
         self.faults: list[str] = []
         self.seen: list[str] = []
-        self.verdict = Verdict()
+        self.judgement = Judgement()
 
     def expect(self, what: str, is_so: bool, shown: object) -> None:
         if not is_so:
@@ -65,8 +66,8 @@ def run(job: Job) -> Result:
         "credit ends in the middle; the broker is down; the database is away before the POST and "
         "after it",
         seen="; ".join(findings.seen),
-        wrong={"not as the design says": len(findings.faults), **findings.verdict.wrong},
-        examples=[*findings.faults, *findings.verdict.examples],
+        wrong={"not as the design says": len(findings.faults), **findings.judgement.wrong},
+        examples=[*findings.faults, *findings.judgement.examples],
     )
 
 
@@ -108,7 +109,7 @@ def provider_away(job: Job, findings: Findings) -> None:
     sent = statuses(orders)
     findings.expect("orders go once it is back", sent == {"accepted": MANY}, sent)
     findings.seen.append(f"an hour of refusals: {tries} attempts a message, none lost")
-    findings.verdict += settle(job, [*orders, *codes], recorded=[*orders, *codes])
+    findings.judgement += settle(job, [*orders, *codes], known=[*orders, *codes])
     MessageTemplate.objects.filter(code="order_bulk").update(category="transactional")
 
 
@@ -153,31 +154,41 @@ def provider_silent(job: Job, findings: Findings) -> None:
         f"silence: {unknown} unknown before the account paused (bound: 20 in a row, "
         f"{CONCURRENCY} in flight, {CONCURRENCY} claimed ahead)"
     )
-    findings.verdict += settle(job, numbers, recorded=numbers)
+    findings.judgement += settle(job, numbers, known=numbers)
 
 
 class Spent(Behaviour):
-    """Answers that the account has no messages left, once it has answered so often."""
+    """Answers in the provider's place that there are no messages left, once so many have gone."""
 
     def __init__(self, after: int) -> None:
         self.left = after
+        self.refused: list[Received] = []
 
-    def answer(self, link: Link, piece: bytes) -> None:
-        self.left -= 1
-        if self.left < 0:
+    def request(self, link: Link, piece: bytes) -> None:
+        # One request at a time, its body behind its head.
+        asked = NUMBER.search(piece)
+        if asked:
+            self.left -= 1
+        if self.left >= 0:
+            link.to_server(piece)
+        elif asked:
+            self.refused.append(Received(asked[0].decode(), "", "rejected"))
             body = b'{ "status": "-3", "code": "You have run out of messages" }'
             head = (
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
             )
-            piece = head % len(body) + body
-        link.to_client(piece)
+            link.to_client(head % len(body) + body)
+
+
+NUMBER = re.compile(rb"8491\d{7}")
+"""A recipient."""
 
 
 def credit_spent(job: Job, findings: Findings) -> None:
     """The first refusal pauses the account: what was in flight beside it is all that it costs."""
     numbers = job.numbers(100)
     queue("order", numbers)
-    job.proxy.behaviour = Spent(after=50)
+    job.proxy.behaviour = spent = Spent(after=50)
     with fresh_backends():
         work()
         job.proxy.behaviour = Behaviour()
@@ -197,8 +208,7 @@ def credit_spent(job: Job, findings: Findings) -> None:
         f"credit spent: {rejected} refused before the account paused (bound: {CONCURRENCY} in "
         "flight)"
     )
-    # What was refused in the middle was refused by the proxy: the simulator has given it an id.
-    findings.verdict += settle(job, numbers, recorded=numbers)
+    findings.judgement += settle(job, numbers, known=numbers, besides=spent.refused)
 
 
 @contextlib.contextmanager
@@ -228,7 +238,7 @@ def broker_down(job: Job, findings: Findings) -> None:
     work()
     findings.expect("a worker sends them", statuses(numbers) == {"accepted": 20}, statuses(numbers))
     findings.seen.append("broker down: none lost")
-    findings.verdict += settle(job, numbers, recorded=numbers)
+    findings.judgement += settle(job, numbers, known=numbers)
 
 
 # --- The database ---------------------------------------------------------------------------------
@@ -283,7 +293,7 @@ def database_away(job: Job, findings: Findings) -> None:
     answered = {one.phone_number: one.provider_message_id for one in job.simulator.receipts}
     meant = [(str(ids[number]), answered[number]) for number in after]
     findings.expect("each outcome is in the log with both ids", told == meant, told)
-    findings.verdict += settle(job, [before, *after], recorded=after)
+    findings.judgement += settle(job, [before, *after], known=after)
     found = statuses(after)
     findings.expect("each ends unknown", found == {"unknown": len(after)}, found)
     let_pass(60 * MINUTE)

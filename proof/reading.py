@@ -33,9 +33,6 @@ class Reading:
     """The ids that a message may have after it."""
 
 
-NOTHING = Reading(frozenset({"unknown"}))
-
-
 def read_send(raw: bytes) -> Reading:
     """Read an answer to SendMessage."""
     statuses, ids = {"unknown"}, {""}

@@ -20,7 +20,7 @@ from django_etelecom.simulator.gateway import STATUS_PATH
 from django_etelecom.simulator.outcomes import Acceptance
 from django_etelecom.simulator.receipts import Receipt
 
-from .judge import CLAIMS, UNDER_WAY, judge
+from .judge import CLAIMS, UNDER_WAY, Received, Recorded, judge, received
 from .steps import EVENTS, MESSAGES
 
 CODE = "order_code"
@@ -41,6 +41,7 @@ WRONG = (
     "wrong events",
     "secrets kept",
     "wrong tallies",
+    "exceptions of the app's own",
     "faults",
 )
 """What must not happen. Faults: what was asked of the app failed, or did something else."""
@@ -151,7 +152,7 @@ class Witness:
         self.ids: dict[int, str] = {}
         """The provider's, likewise."""
         self._seen = 0
-        self._received: list[tuple[str, str]] = []
+        self._received: list[Received] = []
         self._asked: Counter[str] = Counter()
         self._rows: dict[int, Message] = {}
         self._told: Counter[int] = Counter()
@@ -206,9 +207,7 @@ class Witness:
             if receipt.path == STATUS_PATH:
                 self._asked[str((receipt.json or {}).get("idOmniMess"))] += 1
             else:
-                self._received.append(
-                    (receipt.list_param.get(CODE, ""), receipt.provider_message_id)
-                )
+                self._received.append(received(receipt, receipt.list_param.get(CODE, "")))
                 if receipt.provider_message_id:
                     self.receipts[receipt.provider_message_id] = receipt
         self._seen = len(receipts)
@@ -221,28 +220,30 @@ class Witness:
     def _judge(self, rows: Sequence[Message]) -> None:
         told = [
             # A request that is on its way has its row: it may arrive.
-            (
+            Recorded(
                 self.codes[row.id],
                 "unknown" if row.status == "sending" else row.status,
                 self.ids[row.id],
+                row.reason,
             )
             for row in rows
         ]
-        times = Counter(code for code, _status, _id in told)
+        times = Counter(row.to for row in told)
         for code, number in times.items():
             if number > 1 or code in self.void:
-                of_it = [one for one in told if one[0] == code]
+                of_it = [row for row in told if row.to == code]
                 is_void = " and was refused or undone" if code in self.void else ""
                 raise Broken("written twice", f"{code} has the rows {of_it}{is_void}")
-        verdict = judge(self._received, told, recorded=[self.codes[pk] for pk in self._rows])
-        for wrong, number in verdict.wrong.items():
+        judgement = judge(self._received, told, known=[self.codes[pk] for pk in self._rows])
+        for wrong, number in judgement.wrong.items():
             if number and wrong != "left unfinished":
-                raise Broken(wrong, "; ".join(verdict.examples))
-        if sent := self.cancelled.intersection(code for code, _id in self._received):
+                raise Broken(wrong, "; ".join(judgement.examples))
+        if sent := self.cancelled.intersection(receipt.to for receipt in self._received):
             raise Broken("wrong moves", f"{sorted(sent)} were cancelled, and received")
-        for code, status, provider_id in told:
-            if status in ("delivered", "undelivered") and status not in self._said(provider_id):
-                raise Broken("falsely recorded", f"{code} is {status}, which nobody said")
+        for row in told:
+            is_end = row.status in ("delivered", "undelivered")
+            if is_end and row.status not in self._said(row.provider_id):
+                raise Broken("falsely recorded", f"{row.to} is {row.status}, which nobody said")
 
     def _said(self, provider_id: str) -> set[str]:
         """Return what the site was told of a message, and may believe."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 import time
 
 from . import roles
@@ -26,6 +27,7 @@ CLOCKS = (-1800, 0, 1800)
 def run(job: Job) -> Result:
     """Have workers send `job.count` messages, and stop one of them for every 200."""
     numbers = job.numbers(job.count)
+    wanted = math.ceil(job.count / ROWS_A_STOP)
     half = len(numbers) // 2
     queue("order", numbers[:half])
     queue("order_bulk", numbers[half:])
@@ -35,26 +37,27 @@ def run(job: Job) -> Result:
     try:
         for worker in workers:
             worker.go()
-        stops, lapsed = stop_some(job, workers, numbers, wanted=job.count // ROWS_A_STOP)
+        stops, lapsed = stop_some(job, workers, numbers, wanted=wanted)
         wait_for(workers, numbers)
     finally:
         for worker in workers:
             worker.kill()
         job.simulator.delay = 0.0
-    verdict = settle(job, numbers, recorded=numbers)
+    judgement = settle(job, numbers, known=numbers)
     return Result(
         check="workers on one queue",
         database=job.database,
         times=f"{job.count:,} rows, {stops} stops",
         did=f"{WORKERS} workers with clocks an hour apart; each stop of one of them took "
         f"{LEASE.total_seconds() + 1:.0f} seconds, and it went on",
-        seen=f"{verdict.seen}; up to {lapsed} messages at a time had lapsed under a worker that "
+        seen=f"{judgement.seen}; up to {lapsed} messages at a time had lapsed under a worker that "
         "stood still",
         wrong={
-            "fewer stops than were meant": job.count // ROWS_A_STOP - stops,
-            **verdict.wrong,
+            "fewer stops than were meant": wanted - stops,
+            "stops under which nothing lapsed": stops if not lapsed else 0,
+            **judgement.wrong,
         },
-        examples=verdict.examples,
+        examples=judgement.examples,
     )
 
 

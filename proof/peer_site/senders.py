@@ -103,7 +103,7 @@ class Sender:
 
     def received(self) -> list[str]:
         """Return the recipient of each receipt, and forget them."""
-        return [number for number, _id in self.site.job.take_receipts()]
+        return [receipt.to for receipt in self.site.job.take_receipts()]
 
     def count_received(self) -> int:
         return len(self.site.job.simulator.receipts)
