@@ -48,6 +48,7 @@ FEW_MESSAGES = "--rounds 3 --count 10"
 FEW_ROUNDS = "--rounds 2 --count 300"
 
 RUNS = [
+    Run("first_command", (NONE,), "--times 1"),
     Run("send_cost", BOTH, FEW_MESSAGES),
     Run("guard_cost", BOTH, FEW_MESSAGES),
     Run("api_cost", BOTH, FEW_MESSAGES),

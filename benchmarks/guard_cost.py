@@ -20,6 +20,7 @@ GUARDED = {"otp": "login", "transactional": "order"}
 """The template's code by its category."""
 NAMES = {"otp": "one-time password", "transactional": "order notice"}
 
+PARAMS = dict.fromkeys("abcde", "483920")
 TIMES = 1.25
 """What a guarded send may cost of one without guards."""
 BARE, GUARDS = 6, 4
@@ -31,8 +32,10 @@ def seed():
 
     RouteRule.objects.create(name="ZNS, then SMS", channels=["1", "3"], is_default=True)
     for category, code in GUARDED.items():
-        template = MessageTemplate.objects.create(code=code, category=category, text="{a} {b}")
-        for position, name in enumerate("ab"):
+        template = MessageTemplate.objects.create(
+            code=code, category=category, text="{a} {b} {c} {d} {e}"
+        )
+        for position, name in enumerate(PARAMS):
             template.parameters.create(name=name, position=position)
 
 
@@ -68,14 +71,13 @@ def main():
     from django_etelecom.services import send_message
 
     numbers = (f"09{number:08}" for number in itertools.count(10_000_000))
-    params = dict.fromkeys("ab", "483920")
     figures = []
     with databases.made() as database:
         seed()
         for category, code in GUARDED.items():
 
             def send(code=code):
-                send_message(code, next(numbers), params)
+                send_message(code, next(numbers), PARAMS)
 
             def guarded(_turn, send=send):
                 return measured.milliseconds(send, options.count)

@@ -22,7 +22,10 @@ supported, and not measured.
 What is compared takes turns, in rounds of one run, so that what slows the machine down slows down
 both: a ratio tells of other machines too, a time or a rate of this one alone. A figure is the
 median of the rounds. In brackets stand the least and the most of them, and what the median is held
-to; a figure outside that is bold and says so."""
+to; a figure outside that is bold and says so.
+
+Whether a worker that is killed loses a message or sends one twice is no matter of speed:
+[the proof](proof.md) counts it."""
 
 QUICK = """\
 :::{warning}

@@ -54,7 +54,6 @@ def test_command__runs_every_benchmark():
         if 'if __name__ == "__main__":' in path.read_text()
     }
 
-    # Of killed workers it is told whether they were right, not how fast.
     assert {run.benchmark for run in command.RUNS} == scripts - {"__main__"}
 
 
