@@ -54,5 +54,5 @@ def confirm(order: Order) -> MessageLog:
             "amount": order.amount,
             "delivery_date": order.delivery_date,
         },
-        idempotency_key=f"order-{order.pk}",
+        idempotency_key=f"order-confirmation-{order.pk}",
     )
