@@ -94,6 +94,9 @@ def prune(
         batch_size: messages of one transaction at most.
         go_on: called after each batch with what was done so far; False ends it.
 
+    Returns:
+        What was done, or would be done.
+
     Raises:
         ImproperlyConfigured: `RETENTION` cannot be used.
         RuntimeError: inside `atomic()`, which would hold all of it to the end.

@@ -305,8 +305,8 @@ def resend_message(
         sent_by: the user who sends, for the record.
 
     Raises:
-        InvalidMessage: as `send_message`; also `message` where it is no stored message, and
-            or was stripped, and `params.<name>` of a secret that was not given again (a blank one
+        InvalidMessage: as `send_message`; also `message` where it is no stored message or was
+            stripped, and `params.<name>` of a secret that was not given again (a blank one
             leaves it out).
         SendBlocked, IdempotencyConflict, ImproperlyConfigured, TransactionManagementError,
             OperationalError: as `send_message`.
