@@ -31,7 +31,7 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS("All as expected."))
         self.stdout.write(
             "\nLook at the messages in the admin:\n"
-            "    tox run -e serve   (or: python example_project/manage.py serve)\n"
+            "    tox run -e serve\n"
             "    http://127.0.0.1:8000/admin/etelecom/messagelog/\n"
             f"    user {STAFF}, password {password} (serve gives a new one)"
         )
