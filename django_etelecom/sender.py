@@ -29,6 +29,7 @@ from .models import MessageLog
 from .models.messages import Reason
 from .queued import outgoing_of
 from .sealing import SealBroken
+from .transactions import refuse_inside_atomic
 
 logger = logging.getLogger("django_etelecom")
 
@@ -145,7 +146,12 @@ class Sender:
 
         Args:
             among: the primary keys of messages to choose from; None: all.
+
+        Raises:
+            TransactionManagementError: inside `atomic()`: what is claimed there is not committed
+                before it is sent, and a rollback would have it sent again. Nothing was claimed.
         """
+        refuse_inside_atomic("What sends queued messages", using=MessageLog.database())
         taken = 0
         self.is_held_back = self.may_find_more = False
         for alias in settings.account_aliases:
@@ -361,6 +367,9 @@ def send_now(pks: Sequence[int], *, is_told_to_stop: Callable[[], bool] = lambda
 
     Returns:
         How many attempts were made.
+
+    Raises:
+        TransactionManagementError: inside `atomic()`, or autocommit is off; nothing was sent.
     """
     sent = 0
     with Sender(min(len(pks), DEFAULT_CONCURRENCY)) as sender:

@@ -36,19 +36,25 @@ def refuse_inside_atomic(name: str, *, using: str) -> None:
     """Refuse to go over the network while a transaction of the caller's is open.
 
     Args:
-        name: of the function that was called.
+        name: of what was called.
         using: the alias of the database.
 
     Raises:
-        TransactionManagementError: it is.
+        TransactionManagementError: one is, or autocommit is off, which comes to the same.
     """
-    try:
-        with transaction.atomic(using=using, durable=True):
-            pass
-    except RuntimeError:
+    connection = connections[using]
+    is_open = not connection.in_atomic_block and not connection.get_autocommit()
+    if connection.in_atomic_block:
+        try:
+            # Django lets this one into the blocks that a TestCase wraps around a test.
+            with transaction.atomic(using=using, durable=True):
+                pass
+        except RuntimeError:
+            is_open = True
+    if is_open:
         raise TransactionManagementError(
-            f"{name} goes over the network: call it outside of atomic()."
-        ) from None
+            f"{name} goes over the network: call it outside of atomic(), with autocommit on."
+        )
 
 
 def run_until_done(work: Callable[[], Done]) -> Done:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db.transaction import TransactionManagementError
 
 from . import campaigns, numbers, reports, summary, uploads
 from .lifecycle import sweep
@@ -77,6 +78,7 @@ class Worker:
 
         Raises:
             DatabaseError: the database is away.
+            TransactionManagementError: as `Sender.take_on`.
         """
         done = Tally()
         is_idle = False
@@ -91,11 +93,18 @@ class Worker:
         return done
 
     def run(self) -> Iterator[Tally]:
-        """Work until told to stop; yields what each turn has done, nothing before it rests."""
+        """Work until told to stop; yields what each turn has done, nothing before it rests.
+
+        Raises:
+            TransactionManagementError: as `Sender.take_on`.
+        """
         with Sender(self._concurrency) as sender, Poller() as poller:
             while not self._stopping:
                 try:
                     turn = self._turn(sender, poller, upkeep=self._is_time())
+                except TransactionManagementError:
+                    # A kind of DatabaseError, and no waiting ends the caller's transaction.
+                    raise
                 except (DatabaseError, InterfaceError):
                     logger.exception("The worker could not reach the database; it tries again.")
                     close_old_connections()

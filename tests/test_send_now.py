@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
+from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
 from django_etelecom.models import AccountState, MessageLog
@@ -10,6 +12,7 @@ from django_etelecom.models.messages import Reason
 from django_etelecom.pace import pause
 from django_etelecom.sender import Sender, send_now
 from django_etelecom.services import queue_message
+from django_etelecom.worker import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,6 +54,50 @@ def test_send_now__takes_a_slot_for_each_message_and_no_more(askable, account, q
     # The next one may go half a second after it, not a whole one.
     next_slot_at = AccountState.objects.get().next_slot_at
     assert next_slot_at - MessageLog.objects.get().sent_at < timedelta(seconds=0.75)
+
+
+def run_worker(pks):
+    worker = Worker()
+    for _turn in worker.run():
+        worker.stop()
+
+
+every_way_to_send = pytest.mark.parametrize(
+    "send", [send_now, lambda pks: Worker().run_once(), run_worker], ids=["now", "once", "run"]
+)
+
+
+@every_way_to_send
+def test_send__inside_a_transaction_is_refused(askable, queue, send):
+    message = queue()
+
+    # What a rollback undoes of it would be sent again.
+    with pytest.raises(TransactionManagementError, match="outside of atomic"), transaction.atomic():
+        send([message.pk])
+
+    message.refresh_from_db()
+    assert (message.status, message.attempts, askable.sent) == ("queued", 0, [])
+    assert send_now([message.pk]) == 1
+
+
+@every_way_to_send
+def test_send__with_autocommit_off_is_refused(askable, queue, send):
+    message = queue()
+    transaction.set_autocommit(False)
+    try:
+        with pytest.raises(TransactionManagementError, match="with autocommit on"):
+            send([message.pk])
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+
+    message.refresh_from_db()
+    assert (message.status, message.attempts, askable.sent) == ("queued", 0, [])
+
+
+@pytest.mark.django_db(transaction=False)
+def test_send_now__transaction_of_a_test_case_is_not_the_callers(askable, queue):
+    assert send_now([queue().pk]) == 1
 
 
 def test_sender__answer_that_an_interrupt_threw_away_ends_it_all_the_same(
