@@ -4,7 +4,8 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -97,23 +98,31 @@ def record_all(
     interrupt: BaseException | None = None
     failed = ""
     final = [(message, result) for message, result in results if not _may_try_again(result)]
-    one_by_one = [(message, result) for message, result in results if _may_try_again(result)]
+    one_by_one = deque((message, result) for message, result in results if _may_try_again(result))
     try:
         if final:
             events.record_sends(final, can_be_asked=backend.can_be_asked)
     # What is away is waited for below; what moved meanwhile is looked at one by one.
     except (DatabaseError, InterfaceError, events.SomeMoved) as error:
         failed = type(error).__name__
+    except BaseException as error:
+        failed = type(error).__name__
+        if not comes_from_outside(error):
+            _tell_all_unrecorded(results, failed)
+            raise
+        interrupt = bare(error)
+    if failed:
         logger.warning("Answers are recorded one by one (%s).", failed)
         one_by_one += final
-    except BaseException as error:
-        for message, result in results:
-            _tell_unrecorded(message, result, type(error).__name__)
-        raise
     ends_at = time.monotonic() + sum(RECORD_PAUSES)
-    for message, result in one_by_one:
-        told_to_stop = _record(message, result, backend, failed=failed, ends_at=ends_at)
-        interrupt = told_to_stop or interrupt
+    try:
+        while one_by_one:
+            message, result = one_by_one.popleft()
+            told_to_stop = _record(message, result, backend, failed=failed, ends_at=ends_at)
+            interrupt = told_to_stop or interrupt
+    except BaseException as error:
+        _tell_all_unrecorded(one_by_one, type(error).__name__)
+        raise
     return interrupt
 
 
@@ -217,6 +226,11 @@ def _tell_unrecorded(message: MessageLog, result: SendResult, failed: str) -> No
         result.outcome,
         result.provider_message_id or "not known",
     )
+
+
+def _tell_all_unrecorded(results: Iterable[tuple[MessageLog, SendResult]], failed: str) -> None:
+    for message, result in results:
+        _tell_unrecorded(message, result, failed)
 
 
 def _is_recorded(message: MessageLog) -> bool:

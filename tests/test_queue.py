@@ -601,6 +601,52 @@ def test_record__error_of_ours_is_told_with_every_outcome(queued, askable, monke
     }
 
 
+class SoftTimeLimit(Exception):
+    """As task queues raise it: a plain exception, anywhere, by a signal."""
+
+
+@pytest.mark.parametrize("stop", [SystemExit, KeyboardInterrupt, SoftTimeLimit])
+def test_record__told_to_stop_in_a_batch_records_it_first(
+    queued, askable, monkeypatch, caplog, stop
+):
+    [queued() for _ in range(3)]
+
+    def stopped(*args, **kwargs):
+        raise stop
+
+    monkeypatch.setattr(events, "record_sends", stopped)
+
+    with pytest.raises(stop):
+        work()
+
+    assert statuses() == {"accepted": 3}
+    assert MessageEvent.objects.count() == 3
+    assert not [record for record in caplog.records if record.levelname == "CRITICAL"]
+
+
+def test_record__error_of_ours_one_by_one_is_told_with_every_outcome(
+    queued, askable, monkeypatch, caplog
+):
+    [queued() for _ in range(3)]
+
+    def away(*args, **kwargs):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(events, "record_sends", away)
+    monkeypatch.setattr(events, "record_send", lambda *args, **kwargs: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError), Sender(3) as one:
+        assert one.take_on() == 3
+        # The answers come from other threads.
+        while one._answered.qsize() < 3:
+            time.sleep(0.01)
+        one.come_in(wait=1)
+        one.record()
+
+    told = [record for record in caplog.records if record.levelname == "CRITICAL"]
+    assert len(told) == 3
+
+
 def test_record__of_a_site_that_asks_nothing(queued, askable, settings):
     settings.ETELECOM = {**settings.ETELECOM, "POLL_AFTER": []}
     message = queued()
