@@ -7,6 +7,8 @@ it runs.
 import contextlib
 import dataclasses
 import logging
+import math
+import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -35,6 +37,9 @@ logger = logging.getLogger("django_etelecom")
 
 FORGOTTEN = timedelta(days=7)
 """How long a campaign that was loaded waits for somebody to confirm it."""
+
+PATIENCE = 0.5
+"""Seconds that a worker ends messages of campaigns before it looks after what it sends."""
 
 MELT_AT = 50
 """Tallies of a campaign from which on they are melted down to one a status."""
@@ -270,8 +275,10 @@ def upkeep() -> int:
     """Settle what has ended of the campaigns; return how many of them moved.
 
     Finishes those of which no message is under way, cancels those whose loading died or that
-    nobody confirmed, expires what is not worth sending any more, and melts their tallies.
+    nobody confirmed, expires what is not worth sending any more, and melts their tallies. One
+    with more messages to end than there is patience for has moved, and is gone on with next time.
     """
+    ends_at = time.monotonic() + PATIENCE
     campaigns = Campaign.objects.using(Campaign.database())
     died = Q(status=Campaign.Status.LOADING, lease_expires_at__lt=DatabaseNow())
     forgotten = Q(
@@ -287,10 +294,10 @@ def upkeep() -> int:
             if itself.filter(died | forgotten).exists():
                 moved += _cancel(campaign, broke_off=itself.filter(died).exists())
         elif campaign.status == Campaign.Status.CANCELLED:
-            moved += _settle_cancelled(campaign)
+            moved += _settle_cancelled(campaign, ends_at=ends_at)
+        elif itself.filter(expires_at__lt=DatabaseNow()).exists():
+            moved += _settle_expired(campaign, ends_at=ends_at)
         else:
-            if itself.filter(expires_at__lt=DatabaseNow()).exists():
-                _end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED)
             moved += _finish(campaign)
     _melt_tallies()
     return moved
@@ -354,16 +361,38 @@ _NOT_STARTED = (Campaign.Status.MATCHING, Campaign.Status.LOADING, Campaign.Stat
 _ENDED = (Campaign.Status.FINISHED, Campaign.Status.CANCELLED)
 
 
-def _settle_cancelled(campaign: Campaign) -> bool:
+def _settle_cancelled(campaign: Campaign, *, ends_at: float = math.inf) -> bool:
     CampaignPart.objects.using(Campaign.database()).filter(campaign=campaign).delete()
-    _end_queued(campaign, to=Status.CANCELLED)
-    return _finish(campaign)
+    is_interrupted = _end_queued(campaign, to=Status.CANCELLED, ends_at=ends_at)
+    return is_interrupted or _finish(campaign)
 
 
-def _end_queued(campaign: Campaign, *, to: Status, reason: Reason | str = "") -> None:
+def _settle_expired(campaign: Campaign, *, ends_at: float) -> bool:
+    is_interrupted = _end_queued(
+        campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED, ends_at=ends_at
+    )
+    return is_interrupted or _finish(campaign)
+
+
+def _end_queued(
+    campaign: Campaign, *, to: Status, reason: Reason | str = "", ends_at: float = math.inf
+) -> bool:
+    """End what is queued of a campaign.
+
+    Args:
+        campaign: whose messages.
+        to: the status that they come to.
+        reason: why.
+        ends_at: when, by the monotonic clock, to begin no further batch.
+
+    Returns:
+        Whether there may be more.
+    """
     queued = Q(campaign=campaign, status=Status.QUEUED)
     while lifecycle.move_batch(queued, to=to, reason=reason):
-        pass
+        if time.monotonic() >= ends_at:
+            return True
+    return False
 
 
 def _finish(campaign: Campaign) -> bool:

@@ -153,6 +153,8 @@ def _lanes(account: Account) -> Iterator[int | None]:
     yield None
     campaigns = Campaign.objects.using(MessageLog.database()).order_by()
     running = campaigns.filter(status=Campaign.Status.RUNNING, account=account.alias)
+    # What has expired is ended little by little.
+    running = running.filter(Q(expires_at=None) | Q(expires_at__gt=DatabaseNow()))
     told = running.values_list(
         "pk", "template__category", "channels", "template__bars_zns_at_night"
     )

@@ -485,6 +485,47 @@ def test_cancel__queued_messages_are_cancelled(loaded, askable):
     assert cancel_campaign(campaign).status == "cancelled"
 
 
+def test_cancel__what_is_left_of_it_keeps_a_worker_no_longer_than_it_has_patience(
+    loaded, monkeypatch
+):
+    monkeypatch.setattr(lifecycle, "SWEEP_BATCH", 1)
+    monkeypatch.setattr(campaigns, "PATIENCE", 0)
+    campaign = start_campaign(loaded(3))
+    Campaign.objects.update(status="cancelled")
+
+    assert [campaigns.upkeep() for _time in range(2)] == [1, 1]
+
+    assert statuses() == {"cancelled": 2, "queued": 1}
+    # With `--once` it does not end before.
+    work()
+    campaign.refresh_from_db()
+    assert statuses() == {"cancelled": 3}
+    assert campaign.finished_at is not None
+
+
+def test_cancel__caller_has_all_of_it_cancelled(loaded, monkeypatch):
+    monkeypatch.setattr(lifecycle, "SWEEP_BATCH", 1)
+    monkeypatch.setattr(campaigns, "PATIENCE", 0)
+
+    assert cancel_campaign(start_campaign(loaded(3))).finished_at is not None
+
+    assert statuses() == {"cancelled": 3}
+
+
+def test_expire__keeps_a_worker_no_longer_than_it_has_patience(loaded, monkeypatch):
+    monkeypatch.setattr(lifecycle, "SWEEP_BATCH", 1)
+    monkeypatch.setattr(campaigns, "PATIENCE", 0)
+    campaign = start_campaign(loaded(3))
+    Campaign.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+
+    assert campaigns.upkeep() == 1
+
+    assert statuses() == {"not_sent": 1, "queued": 2}
+    work()
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.counts()) == ("finished", {"not_sent": 3})
+
+
 def test_cancel__finished_campaign_stays_so(loaded, askable):
     campaign = start_campaign(loaded())
     work()
