@@ -6,7 +6,7 @@ the provider says moves a message in `events.py` alone.
 
 import logging
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -113,7 +113,7 @@ def count_due(account: Account, limit: int, *, among: Sequence[int] | None = Non
 
 def claim_due(
     account: Account, limit: int, *, among: Sequence[int] | None = None
-) -> list[MessageLog]:
+) -> Iterator[list[MessageLog]]:
     """Take up to `limit` messages that are due for one attempt each: queued -> sending.
 
     Of several processes each gets others. Messages of no campaign come before those of one, and
@@ -123,21 +123,24 @@ def claim_due(
         account: whose messages.
         limit: how many at most.
         among: the primary keys to choose from; None: all.
+
+    Yields:
+        What was claimed, before anything else that may fail: nobody else knows of it.
     """
-    messages: list[MessageLog] = []
-    limit = spending.room(account, limit)
+    left = spending.room(account, limit)
     for lane in _lanes(account):
-        more = limit > 0
-        while more and len(messages) < limit:
-            claimed, late, held = _claim_due(account, lane, limit - len(messages), among)
-            messages += claimed
+        more = True
+        while more and left > 0:
+            claimed, late, held = _claim_due(account, lane, left, among)
+            if claimed:
+                left -= len(claimed)
+                spending.note_sending(account, len(claimed))
+                yield claimed
             # What is not to go makes room for others; the worker ends most of what is late before
             # its turn.
             more = sum(map(expire, late)) + _stop(held) > 0
-        if len(messages) >= limit:
+        if left <= 0:
             break
-    spending.note_sending(account, len(messages))
-    return messages
 
 
 def _stop(held: guards.Held) -> int:
@@ -254,9 +257,15 @@ def requeue(message: MessageLog) -> bool:
     return bool(moved)
 
 
-def give_back(pks: Sequence[int]) -> None:
-    """Queue claimed messages again that this process has not begun to send: sending -> queued."""
-    MessageLog.objects.filter(pk__in=pks, status=Status.SENDING).update(
+def give_back(messages: Iterable[MessageLog]) -> None:
+    """Queue claimed messages again that this process has not begun to send: sending -> queued.
+
+    May be called again where it seemed to fail:
+    what has been queued by that, and claimed by another, is known by when it was claimed.
+    """
+    claims = {message.pk: message.sent_at for message in messages}
+    ours = MessageLog.objects.filter(pk__in=claims, sent_at__in=set(claims.values()))
+    ours.filter(status=Status.SENDING).update(
         status=Status.QUEUED,
         attempts=F("attempts") - 1,
         sent_at=None,
@@ -267,7 +276,8 @@ def give_back(pks: Sequence[int]) -> None:
 
 def give_up(message: MessageLog, reason: Reason) -> bool:
     """End a claimed message that cannot be sent, before anything of it was: sending -> not sent."""
-    return _move(message.pk, Q(status=Status.SENDING), to=Status.NOT_SENT, reason=reason)
+    is_ours = Q(status=Status.SENDING, sent_at=message.sent_at)
+    return _move(message.pk, is_ours, to=Status.NOT_SENT, reason=reason)
 
 
 def cancel(message: MessageLog) -> bool:

@@ -11,8 +11,8 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -29,7 +29,7 @@ from .models import MessageLog
 from .models.messages import Reason
 from .queued import outgoing_of
 from .sealing import SealBroken
-from .transactions import refuse_inside_atomic
+from .transactions import refuse_inside_atomic, run_until_done
 
 logger = logging.getLogger("django_etelecom")
 
@@ -50,15 +50,16 @@ BATCH = 256
 """Answers that are recorded at once at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Flight:
     """A claimed message on its way."""
 
     message: MessageLog
-    outgoing: Outgoing
     backend: BaseBackend
     starts_at: float
     """By the monotonic clock."""
+    outgoing: Outgoing = field(init=False, repr=False)
+    """What is sent, once it begins."""
 
     @property
     def account(self) -> str:
@@ -92,6 +93,9 @@ class Sender:
         self._in_the_air: set[int] = set()
         """Of those that fly, the ones whose answer their carrier has not handed over."""
         self._landed: list[tuple[Flight, SendResult]] = []
+        # What will not begin here, until its rows say so.
+        self._returning: list[MessageLog] = []
+        self._unreadable: list[MessageLog] = []
         self._renewed_at = time.monotonic()
         self._well_since: dict[str, float] = {}
         self.is_held_back = False
@@ -108,25 +112,30 @@ class Sender:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            self._give_back()
-        # It lapses then; what is in flight is recorded all the same, or told at CRITICAL.
-        except (DatabaseError, InterfaceError):
-            logger.exception("What had not begun could not be queued again.")
         interrupt: BaseException | None = None
         try:
+            self._try_to_give_back()
             while self._flying or self._landed:
                 all_answered = not self._in_the_air
                 came = self._take_in(wait=0.1)
                 interrupt = self._record_landed() or interrupt
                 if all_answered and not came:
-                    self._tell_lost()
                     break
+            # What its carrier had given up meanwhile, and what could not be queued before.
+            self._try_to_give_back()
+            self._tell_lost()
         finally:
             for carrier in self._all_carriers():
                 carrier.close()
         if interrupt is not None:
             raise interrupt
+
+    def _try_to_give_back(self) -> None:
+        try:
+            run_until_done(self._give_back)
+        # It lapses then; what is in flight is recorded all the same, or told at CRITICAL.
+        except (DatabaseError, InterfaceError):
+            logger.exception("What had not begun could not be queued again.")
 
     def _tell_lost(self) -> None:
         """Tell of answers that an interrupt threw away while they were taken in."""
@@ -139,7 +148,8 @@ class Sender:
     @property
     def is_busy(self) -> bool:
         """Whether there is more to do before this one may rest."""
-        return bool(self._flying or self._landed) or self.is_held_back
+        is_under_way = self._flying or self._landed or self._returning or self._unreadable
+        return bool(is_under_way) or self.is_held_back
 
     def take_on(self, *, among: Sequence[int] | None = None) -> int:
         """Claim what is due, as much as there is room for, and start it; return how many.
@@ -179,23 +189,30 @@ class Sender:
                 return 0
         slots = pace.reserve(account, room)
         self.is_held_back |= len(slots) < room
-        messages = lifecycle.claim_due(account, len(slots), among=among) if slots else []
-        now = time.monotonic()
-        for message, wait in zip(messages, slots, strict=False):
-            self._fly(message, backend, now + wait)
-        self._start()
-        return len(messages)
+        waits = iter(slots)
+        taken = 0
+        for claimed in lifecycle.claim_due(account, len(slots), among=among):
+            # At once: whatever goes wrong from here on, they are known.
+            self._hold(claimed, backend, waits)
+            taken += len(claimed)
+            self._start()
+        return taken
 
-    def _fly(self, message: MessageLog, backend: BaseBackend, starts_at: float) -> None:
-        try:
-            outgoing = outgoing_of(message)
-        except (SealBroken, ImproperlyConfigured) as error:
-            logger.error("Message %s cannot be sent: %s", message.public_id, error)
-            lifecycle.give_up(message, Reason.SEAL_BROKEN)
-            return
-        flight = Flight(message, outgoing, backend, starts_at)
-        self._flying[message.pk] = flight
-        self._waiting.append(flight)
+    def _hold(
+        self, claimed: Sequence[MessageLog], backend: BaseBackend, waits: Iterator[float]
+    ) -> None:
+        """Have claimed messages wait for their slots.
+
+        Args:
+            claimed: the messages.
+            backend: by which they are sent.
+            waits: the seconds until their slots.
+        """
+        now = time.monotonic()
+        for message, wait in zip(claimed, waits, strict=False):
+            flight = Flight(message, backend, now + wait)
+            self._flying[message.pk] = flight
+            self._waiting.append(flight)
 
     def _start(self) -> None:
         """Start the messages whose slot has come."""
@@ -208,14 +225,42 @@ class Sender:
         try:
             while looked_at:
                 flight = looked_at.popleft()
-                with self._beginning:
-                    if flight.starts_at > now or flight.account in self._refused:
-                        self._waiting.append(flight)
-                    else:
-                        self._in_the_air.add(flight.message.pk)
-                        self._carrier(flight.backend).start(flight, flight.outgoing)
+                if flight.starts_at > now:
+                    self._waiting.append(flight)
+                else:
+                    self._begin(flight)
         finally:
             self._waiting += looked_at
+        self._write_let_go()
+
+    def _begin(self, flight: Flight) -> None:
+        try:
+            flight.outgoing = outgoing_of(flight.message)
+        except (SealBroken, ImproperlyConfigured) as error:
+            logger.error("Message %s cannot be sent: %s", flight.message.public_id, error)
+            self._let_go(flight, self._unreadable)
+            return
+        with self._beginning:
+            if flight.account in self._refused:
+                self._waiting.append(flight)
+            else:
+                self._in_the_air.add(flight.message.pk)
+                self._carrier(flight.backend).start(flight, flight.outgoing)
+
+    def _let_go(self, flight: Flight, kept: list[MessageLog]) -> None:
+        """Have a message not begin here; its row is written by `_write_let_go`."""
+        del self._flying[flight.message.pk]
+        self._in_the_air.discard(flight.message.pk)
+        kept.append(flight.message)
+
+    def _write_let_go(self) -> None:
+        """End what cannot be read, and queue the rest again; what fails is kept for another try."""
+        while self._unreadable:
+            lifecycle.give_up(self._unreadable[-1], Reason.SEAL_BROKEN)
+            self._unreadable.pop()
+        if self._returning:
+            lifecycle.give_back(self._returning)
+            self._returning.clear()
 
     def _carrier(self, backend: BaseBackend) -> Carrier[Flight]:
         if backend not in self._carriers:
@@ -226,6 +271,11 @@ class Sender:
     def _all_carriers(self) -> set[Carrier[Flight]]:
         return {self._threads, *self._carriers.values()}
 
+    def _stop(self, flight: Flight) -> None:
+        # First: once it is put there it may be begun again.
+        self._in_the_air.discard(flight.message.pk)
+        self._stopped.put(flight)
+
     def _land(self, flight: Flight, send: Callable[[], SendResult]) -> None:
         """Take what came of a message, in the thread of its carrier."""
         result = delivery.attempt(send, flight.outgoing, flight.backend)
@@ -234,7 +284,7 @@ class Sender:
             with self._beginning:
                 self._refused.add(flight.account)
                 for one in self._carrier(flight.backend).take_back():
-                    self._stopped.put(one)
+                    self._stop(one)
         self._answered.put((flight, result))
         self._in_the_air.discard(flight.message.pk)
 
@@ -249,17 +299,12 @@ class Sender:
             while True:
                 ready.append(self._stopped.get_nowait())
         waiting, self._waiting = [*ready, *self._waiting], []
-        given_back = []
         for flight in waiting:
             if account is None or flight.account == account.alias:
-                given_back.append(flight.message.pk)
-                del self._flying[flight.message.pk]
-                self._in_the_air.discard(flight.message.pk)
+                self._let_go(flight, self._returning)
             else:
                 self._waiting.append(flight)
-        self._start()
-        if given_back:
-            lifecycle.give_back(given_back)
+        self._write_let_go()
 
     def come_in(self, *, wait: float) -> None:
         """Take in the answers that have come, which makes room; they are recorded by `record`.
@@ -310,6 +355,7 @@ class Sender:
         try:
             if pace.judge(account, results):
                 self._give_back(account)
+                self._start()
         finally:
             if any(map(pace.is_refused, results)):
                 self._refused.discard(account.alias)

@@ -44,6 +44,7 @@ from django_etelecom.services import (
 )
 from django_etelecom.worker import Worker
 from tests.backends import accepted
+from tests.test_queue import claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -432,7 +433,7 @@ def test_pause__between_the_look_and_the_claim_is_obeyed(loaded, askable, monkey
 
     monkeypatch.setattr(lifecycle, "_lanes", paused_meanwhile)
 
-    assert lifecycle.claim_due(etelecom_settings.account("default"), 9) == []
+    assert claim(9) == []
 
 
 def meanwhile(monkeypatch, status):
@@ -558,7 +559,7 @@ def test_lanes__messages_of_no_campaign_go_first(loaded, askable, otp_template):
     start_campaign(loaded(5))
     queue_message(otp_template, number(9), {"otp": "483920"})
 
-    [first] = lifecycle.claim_due(etelecom_settings.account("default"), 1)
+    [first] = claim(1)
 
     assert first.template_code == "login_otp"
 
@@ -575,11 +576,7 @@ def test_lanes__what_is_due_is_counted_no_further_than_there_is_room(loaded, ask
 def test_lanes__several_campaigns_run_side_by_side(loaded, askable):
     both = [start_campaign(loaded(40)), start_campaign(loaded(40))]
 
-    claimed = [
-        message.campaign_id
-        for _ in range(40)
-        for message in lifecycle.claim_due(etelecom_settings.account("default"), 1)
-    ]
+    claimed = [message.campaign_id for _ in range(40) for message in claim(1)]
 
     assert set(claimed) == {campaign.pk for campaign in both}
 
@@ -628,7 +625,7 @@ def test_counts__a_message_that_moved_unseen(loaded, askable):
 
 def test_counts__lapsed_messages(loaded, askable):
     campaign = start_campaign(loaded(2))
-    lifecycle.claim_due(etelecom_settings.account("default"), 1)
+    claim(1)
     MessageLog.objects.filter(status="sending").update(
         lease_expires_at=timezone.now() - timedelta(seconds=1)
     )
@@ -640,7 +637,7 @@ def test_counts__lapsed_messages(loaded, askable):
 
 def test_counts__answers_that_are_recorded_one_by_one(loaded, askable):
     campaign = start_campaign(loaded(3))
-    claimed = lifecycle.claim_due(etelecom_settings.account("default"), 3)
+    claimed = claim(3)
     MessageLog.objects.filter(pk=claimed[0].pk).update(status="unknown")
     CampaignTally.objects.create(campaign=campaign, status="unknown", number=1)
     results = [

@@ -47,6 +47,7 @@ from django_etelecom.services import (
 )
 from django_etelecom.worker import Worker
 from tests.replica import OnReplica
+from tests.test_queue import claim
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -355,7 +356,7 @@ def test_guards__of_what_waits_look_where_it_was_written(
     queue_campaign(advertisement, [{"to": PHONE, "shop": "An"}])
     settings.DATABASE_ROUTERS = [OnReplica(*LOOKED_AT)]
 
-    assert len(lifecycle.claim_due(etelecom_settings.account("default"), 8)) == 1
+    assert len(claim(8)) == 1
 
 
 def test_guards__of_a_check_look_where_messages_are_written(askable, otp_template, settings):
@@ -636,11 +637,10 @@ def test_limit__message_of_a_campaign_that_was_given_back_has_its_turn(
     guarded("advertising", LIMITS=[(1, 60)])
     agree()
     queue_campaign(advertisement, [{"to": PHONE, "shop": "An"}] * 2)
-    account = etelecom_settings.account("default")
-    [message] = lifecycle.claim_due(account, 1)
-    lifecycle.give_back([message.pk])
+    [message] = claim(1)
+    lifecycle.give_back([message])
 
-    assert [one.pk for one in lifecycle.claim_due(account, 8)] == [message.pk]
+    assert [one.pk for one in claim(8)] == [message.pk]
     other = MessageLog.objects.exclude(pk=message.pk).get()
     assert (other.status, other.reason) == ("not_sent", "recipient_limit")
 
@@ -706,7 +706,7 @@ def test_hours__message_that_zalo_bars_waits_where_its_turn_comes_at_night(
     MessageTemplate.objects.update(bars_zns_at_night=True)
     at_hour(NIGHT)
 
-    assert lifecycle.claim_due(etelecom_settings.account("default"), 8) == []
+    assert claim(8) == []
     message.refresh_from_db()
     assert message.send_at == NIGHT + timedelta(hours=7)
 
@@ -719,7 +719,7 @@ def test_hours__are_asked_for_each_category_that_waits(
     queue_message("sale", PHONE, {"shop": "An"})
     queue_message("login_otp", OTHER, {"otp": "1"})
     at_hour(NIGHT)
-    claimed = lifecycle.claim_due(etelecom_settings.account("default"), 8)
+    claimed = claim(8)
 
     assert [one.template_code for one in claimed] == ["login_otp"]
 

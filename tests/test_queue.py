@@ -25,6 +25,7 @@ from django_etelecom.models.messages import Reason
 from django_etelecom.sender import Sender
 from django_etelecom.services import (
     cancel_message,
+    queue_campaign,
     queue_message,
     resume_account,
     send_message,
@@ -69,6 +70,12 @@ def account(settings):
 
 def work(**options):
     return Worker(**options).run_once()
+
+
+def claim(limit):
+    """Claim messages of the default account."""
+    claims = lifecycle.claim_due(etelecom_settings.account("default"), limit)
+    return [message for claimed in claims for message in claimed]
 
 
 def answer(backend, *results):
@@ -264,7 +271,7 @@ def test_secret__is_erased_however_it_ends(queued_otp, askable):
 def test_secret__is_erased_where_it_expires_or_lapses(queued_otp, askable, otp_template):
     expire()
     lapsed = queue_message("login_otp", "0912345679", {"otp": "937415"})
-    [claimed] = lifecycle.claim_due(etelecom_settings.account("default"), 8)
+    [claimed] = claim(8)
     assert claimed == lapsed
     MessageLog.objects.filter(pk=lapsed.pk).update(
         lease_expires_at=timezone.now() - timedelta(seconds=1)
@@ -707,8 +714,8 @@ def test_worker__looks_for_more_no_sooner_than_is_of_use(queued, askable, monkey
     claim_due = lifecycle.claim_due
 
     def look(*args, **kwargs):
-        claimed = claim_due(*args, **kwargs)
-        looks.append(len(claimed))
+        claimed = list(claim_due(*args, **kwargs))
+        looks.append(sum(map(len, claimed)))
         return claimed
 
     monkeypatch.setattr(lifecycle, "claim_due", look)
@@ -1127,7 +1134,7 @@ def test_sender__error_of_ours_forgets_nothing_that_flies(queued, askable, monke
 
 
 def test_outgoing__is_kept_from_the_eyes_of_reporters(queued_otp, askable):
-    [message] = lifecycle.claim_due(etelecom_settings.account("default"), 1)
+    [message] = claim(1)
 
     outgoing = sender.outgoing_of(message)
 
@@ -1270,7 +1277,7 @@ def test_sender__records_what_is_in_flight_where_the_rest_cannot_be_given_back(
         may_end.wait(5)
         return accepted(outgoing)
 
-    def away(pks):
+    def away(messages):
         may_end.set()
         raise OperationalError("gone")
 
@@ -1313,6 +1320,112 @@ def test_sender__fault_with_one_accounts_answers_leaves_the_others_to_be_recorde
         one.record()
 
     assert statuses() == {"sending": 1, "accepted": 1}
+
+
+# --- What was claimed and has not begun -----------------------------------------------------------
+
+
+def failing_once(function, *, when=lambda *args: True):
+    """Wrap a function so that MariaDB undoes its first call, or the first one `when` it is so."""
+    fails = iter([True])
+
+    def undone_once(*args, **kwargs):
+        if when(*args) and next(fails, False):
+            raise OperationalError(1213, "Deadlock found when trying to get lock")
+        return function(*args, **kwargs)
+
+    return undone_once
+
+
+def test_claim__is_known_though_the_next_lane_fails(
+    queued, askable, monkeypatch, order_template, order_params
+):
+    queued()
+    queue_campaign(order_template, [{"to": "0912345679", **order_params}])
+    of_a_campaign = failing_once(lifecycle._claim_due, when=lambda _account, lane, *_: lane)
+    monkeypatch.setattr(lifecycle, "_claim_due", of_a_campaign)
+
+    assert work().sent == 2
+
+    assert statuses() == {"accepted": 2}
+
+
+@pytest.mark.parametrize("name", ["expire", "_stop"])
+def test_claim__is_known_though_what_is_not_to_go_cannot_be_ended(
+    queued, askable, monkeypatch, name
+):
+    MessageLog.objects.filter(pk=queued().pk).update(
+        expires_at=timezone.now() - timedelta(seconds=1)
+    )
+    queued()
+    monkeypatch.setattr(lifecycle, name, failing_once(getattr(lifecycle, name)))
+
+    work()
+
+    assert statuses() == {"accepted": 1, "not_sent": 1}
+
+
+def test_claim__is_known_though_one_that_cannot_be_read_cannot_be_ended(
+    queued, queued_otp, askable, monkeypatch
+):
+    queued()
+    MessageLog.objects.filter(pk=queued_otp.pk).update(sealed_params="not ours")
+    monkeypatch.setattr(lifecycle, "give_up", failing_once(lifecycle.give_up))
+
+    assert work() == Tally(sent=1)
+
+    assert statuses() == {"accepted": 1, "not_sent": 1}
+    queued_otp.refresh_from_db()
+    assert queued_otp.reason == "seal_broken"
+
+
+@pytest.fixture
+def one_waits(queued, account):
+    """A sender with one message under way and one that waits for its slot."""
+    account(MAX_PER_SECOND=4)
+    for number in range(2):
+        queued(f"09123456{number:02}")
+
+    def take_on(one):
+        assert one.take_on() == 2
+        [waiting] = one._waiting
+        return waiting
+
+    return take_on
+
+
+def test_give_back__that_failed_is_tried_again_and_begins_nothing(one_waits, askable, monkeypatch):
+    monkeypatch.setattr(lifecycle, "give_back", failing_once(lifecycle.give_back))
+
+    with Sender() as one:
+        one_waits(one)
+        with pytest.raises(OperationalError):
+            one._give_back()
+        assert one.is_busy
+
+    assert statuses() == {"accepted": 1, "queued": 1}
+    assert len(askable.sent) == 1
+
+
+def test_give_back__that_only_seemed_to_fail_leaves_alone_what_another_has_claimed(
+    one_waits, askable, monkeypatch
+):
+    give_back = lifecycle.give_back
+
+    def lost_after_commit(messages):
+        give_back(messages)
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(lifecycle, "give_back", lost_after_commit)
+    with Sender() as one:
+        one_waits(one)
+        with pytest.raises(OperationalError):
+            one._give_back()
+        monkeypatch.undo()
+        [claimed] = claim(1)
+
+    claimed.refresh_from_db()
+    assert (claimed.status, claimed.attempts) == ("sending", 1)
 
 
 def test_attempt__receivers_see_the_row_as_it_is(queued_otp, askable):
