@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from .backends.base import Land, Outgoing
+from .backends.base import Land, MayBegin, Outgoing
 from .client.protocol import SendResult
 
 T = TypeVar("T")
@@ -17,11 +17,16 @@ class Threads(Generic[T]):
     """Up to `concurrency` threads, of which each sends one message at a time."""
 
     def __init__(
-        self, send: Callable[[T, Outgoing], SendResult], concurrency: int, land: Land[T]
+        self,
+        send: Callable[[T, Outgoing], SendResult],
+        concurrency: int,
+        land: Land[T],
+        may_begin: MayBegin[T],
     ) -> None:
         self._send = send
         self._concurrency = concurrency
         self._land = land
+        self._may_begin = may_begin
         self._threads: list[threading.Thread] = []
         self._ready: queue.SimpleQueue[tuple[T, Outgoing] | None] = queue.SimpleQueue()
 
@@ -47,4 +52,5 @@ class Threads(Generic[T]):
 
     def _work(self) -> None:
         while (one := self._ready.get()) is not None:
-            self._land(one[0], partial(self._send, *one))
+            if self._may_begin(one[0]):
+                self._land(one[0], partial(self._send, *one))

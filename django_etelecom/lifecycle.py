@@ -6,9 +6,9 @@ the provider says moves a message in `events.py` alone.
 
 import logging
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.db import connections, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
@@ -111,9 +111,17 @@ def count_due(account: Account, limit: int, *, among: Sequence[int] | None = Non
     return found
 
 
+class Claimed(NamedTuple):
+    """Messages that were claimed at once."""
+
+    messages: list[MessageLog]
+    at: datetime
+    """By the database's clock, which their expiry goes by."""
+
+
 def claim_due(
     account: Account, limit: int, *, among: Sequence[int] | None = None
-) -> Iterator[list[MessageLog]]:
+) -> Iterator[Claimed]:
     """Take up to `limit` messages that are due for one attempt each: queued -> sending.
 
     Of several processes each gets others. Messages of no campaign come before those of one, and
@@ -132,9 +140,9 @@ def claim_due(
         more = True
         while more and left > 0:
             claimed, late, held = _claim_due(account, lane, left, among)
-            if claimed:
-                left -= len(claimed)
-                spending.note_sending(account, len(claimed))
+            if claimed.messages:
+                left -= len(claimed.messages)
+                spending.note_sending(account, len(claimed.messages))
                 yield claimed
             # What is not to go makes room for others; the worker ends most of what is late before
             # its turn.
@@ -202,11 +210,11 @@ def due(
 
 def _claim_due(
     account: Account, lane: int | None, limit: int, among: Sequence[int] | None
-) -> tuple[list[MessageLog], list[MessageLog], guards.Held]:
+) -> tuple[Claimed, list[MessageLog], guards.Held]:
     """Claim from one lane; return what was claimed, what has expired, and what guards hold."""
     database = MessageLog.database()
     is_late = ExpressionWrapper(Q(expires_at__lte=DatabaseNow()), BooleanField())
-    rows = due(account, lane, among=among).annotate(is_late=is_late)
+    rows = due(account, lane, among=among).annotate(is_late=is_late, at=DatabaseNow())
     now = timezone.now()
     with transaction.atomic(using=database):
         found = locked(rows, skips=True)[:limit]
@@ -219,8 +227,9 @@ def _claim_due(
             pks = [pk for pk, its in held.waiting.items() if its == opens]
             MessageLog.objects.filter(pk__in=pks).update(send_at=opens, updated_at=now)
         messages = [message for message in in_time if message not in held]
+        claimed = Claimed(messages, ours[0].at if ours else now)
         if not messages:
-            return [], late, held
+            return claimed, late, held
         for message in messages:
             message.status = Status.SENDING
             message.attempts += 1
@@ -232,13 +241,16 @@ def _claim_due(
             updated_at=now,
             lease_expires_at=DatabaseNow(after=lease(account)),
         )
-    return messages, late, held
+    return claimed, late, held
 
 
-def renew(pks: Sequence[int], account: Account) -> None:
-    """Hold claimed messages for another lease."""
-    held = MessageLog.objects.filter(pk__in=pks, status=Status.SENDING)
-    held.update(lease_expires_at=DatabaseNow(after=lease(account)))
+def renew(pks: Collection[int], account: Account) -> Collection[int]:
+    """Hold claimed messages for another lease; return those that are held."""
+    rows = MessageLog.objects.using(MessageLog.database())
+    ours = rows.filter(pk__in=pks, status=Status.SENDING)
+    if ours.update(lease_expires_at=DatabaseNow(after=lease(account))) == len(pks):
+        return pks
+    return set(ours.values_list("pk", flat=True))
 
 
 def requeue(message: MessageLog) -> bool:
@@ -260,12 +272,12 @@ def requeue(message: MessageLog) -> bool:
 def give_back(messages: Iterable[MessageLog]) -> None:
     """Queue claimed messages again that this process has not begun to send: sending -> queued.
 
-    May be called again where it seemed to fail:
+    Those whose lease lapsed are left to be swept. May be called again where it seemed to fail:
     what has been queued by that, and claimed by another, is known by when it was claimed.
     """
     claims = {message.pk: message.sent_at for message in messages}
     ours = MessageLog.objects.filter(pk__in=claims, sent_at__in=set(claims.values()))
-    ours.filter(status=Status.SENDING).update(
+    ours.filter(status=Status.SENDING, lease_expires_at__gt=DatabaseNow()).update(
         status=Status.QUEUED,
         attempts=F("attempts") - 1,
         sent_at=None,

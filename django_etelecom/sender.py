@@ -12,19 +12,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError
 
-from . import delivery, lifecycle, pace
+from . import delivery, flights, lifecycle, pace
 from .accounts import backend_for
 from .backends.base import BaseBackend, Carrier, Outgoing
 from .carriers import Threads
 from .client.protocol import Outcome, SendResult
 from .conf import Account, settings
+from .flights import Flight
+from .lifecycle import Claimed
 from .models import MessageLog
 from .models.messages import Reason
 from .queued import outgoing_of
@@ -50,23 +51,6 @@ BATCH = 256
 """Answers that are recorded at once at most."""
 
 
-@dataclass(slots=True, eq=False)
-class Flight:
-    """A claimed message on its way."""
-
-    message: MessageLog
-    backend: BaseBackend
-    starts_at: float
-    """By the monotonic clock."""
-    outgoing: Outgoing = field(init=False, repr=False)
-    """What is sent, once it begins."""
-
-    @property
-    def account(self) -> str:
-        """The alias of the account that it is sent by."""
-        return self.backend.account.alias
-
-
 def _send(flight: Flight, outgoing: Outgoing) -> SendResult:
     return flight.backend.send_message(outgoing)
 
@@ -81,9 +65,9 @@ class Sender:
         self.concurrency = concurrency
         self._ahead = math.ceil(concurrency * AHEAD)
         self._carriers: dict[BaseBackend, Carrier[Flight]] = {}
-        self._threads = Threads(_send, concurrency, self._land)
+        self._threads = Threads(_send, concurrency, self._land, self._may_begin)
         self._answered: queue.SimpleQueue[tuple[Flight, SendResult]] = queue.SimpleQueue()
-        # Of accounts that their provider has just refused: what had not begun, and their aliases.
+        # What carriers have not begun: it was too late, or the provider has refused its account.
         self._stopped: queue.SimpleQueue[Flight] = queue.SimpleQueue()
         self._refused: set[str] = set()
         # Between a refusal and a beginning; reentrant, for a carrier may land what it starts.
@@ -101,7 +85,7 @@ class Sender:
         self.is_held_back = False
         """Whether more is due than MAX_PER_SECOND has let through."""
         self.may_find_more = False
-        """Whether more may be due than was taken on, for want of room or of slots."""
+        """Whether more may be due than was taken on, for want of room, of slots or of time."""
 
     def __enter__(self) -> Self:
         return self
@@ -121,7 +105,7 @@ class Sender:
                 interrupt = self._record_landed() or interrupt
                 if all_answered and not came:
                     break
-            # What its carrier had given up meanwhile, and what could not be queued before.
+            # What carriers have passed over meanwhile, and what could not be queued before.
             self._try_to_give_back()
             self._tell_lost()
         finally:
@@ -149,7 +133,7 @@ class Sender:
     def is_busy(self) -> bool:
         """Whether there is more to do before this one may rest."""
         is_under_way = self._flying or self._landed or self._returning or self._unreadable
-        return bool(is_under_way) or self.is_held_back
+        return bool(is_under_way) or self.is_held_back or self.may_find_more
 
     def take_on(self, *, among: Sequence[int] | None = None) -> int:
         """Claim what is due, as much as there is room for, and start it; return how many.
@@ -191,15 +175,17 @@ class Sender:
         self.is_held_back |= len(slots) < room
         waits = iter(slots)
         taken = 0
+        since = flights.clock()
         for claimed in lifecycle.claim_due(account, len(slots), among=among):
             # At once: whatever goes wrong from here on, they are known.
-            self._hold(claimed, backend, waits)
-            taken += len(claimed)
+            self._hold(claimed, backend, waits, since)
+            taken += len(claimed.messages)
             self._start()
+            since = flights.clock()
         return taken
 
     def _hold(
-        self, claimed: Sequence[MessageLog], backend: BaseBackend, waits: Iterator[float]
+        self, claimed: Claimed, backend: BaseBackend, waits: Iterator[float], since: float
     ) -> None:
         """Have claimed messages wait for their slots.
 
@@ -207,15 +193,18 @@ class Sender:
             claimed: the messages.
             backend: by which they are sent.
             waits: the seconds until their slots.
+            since: an instant before they were claimed, by `clock`.
         """
         now = time.monotonic()
-        for message, wait in zip(claimed, waits, strict=False):
+        for message, wait in zip(claimed.messages, waits, strict=False):
             flight = Flight(message, backend, now + wait)
+            flight.is_held_from(since)
+            flight.expires_after(since, claimed.at)
             self._flying[message.pk] = flight
             self._waiting.append(flight)
 
     def _start(self) -> None:
-        """Start the messages whose slot has come."""
+        """Start the messages whose slot has come, and let go of those that are too late."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self._waiting.append(self._stopped.get_nowait())
@@ -225,7 +214,10 @@ class Sender:
         try:
             while looked_at:
                 flight = looked_at.popleft()
-                if flight.starts_at > now:
+                if flight.is_late:
+                    self._let_go(flight, self._returning)
+                    self.may_find_more = True
+                elif flight.starts_at > now:
                     self._waiting.append(flight)
                 else:
                     self._begin(flight)
@@ -264,12 +256,19 @@ class Sender:
 
     def _carrier(self, backend: BaseBackend) -> Carrier[Flight]:
         if backend not in self._carriers:
-            carrier = backend.carrier(self.concurrency, self._land)
+            carrier = backend.carrier(self.concurrency, self._land, self._may_begin)
             self._carriers[backend] = carrier or self._threads
         return self._carriers[backend]
 
     def _all_carriers(self) -> set[Carrier[Flight]]:
         return {self._threads, *self._carriers.values()}
+
+    def _may_begin(self, flight: Flight) -> bool:
+        """Tell whether a message may begin whose turn has come, in the thread of its carrier."""
+        if flight.is_late:
+            self._stop(flight)
+            return False
+        return True
 
     def _stop(self, flight: Flight) -> None:
         # First: once it is put there it may be begun again.
@@ -398,7 +397,9 @@ class Sender:
         for pk, flight in self._flying.items():
             by_backend.setdefault(flight.backend, []).append(pk)
         for backend, pks in by_backend.items():
-            lifecycle.renew(pks, backend.account)
+            since = flights.clock()
+            for pk in lifecycle.renew(pks, backend.account):
+                self._flying[pk].is_held_from(since)
 
 
 def send_now(pks: Sequence[int], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> int:

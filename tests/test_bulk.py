@@ -122,6 +122,7 @@ def test_carrier__keeps_to_its_concurrency():
         lambda outgoing, answered: begun.append(answered),
         2,
         lambda ticket, send: landed.append((ticket, send().failure)),
+        lambda ticket: True,
     )
     for ticket in range(4):
         carrier.start(ticket, None)
@@ -135,6 +136,23 @@ def test_carrier__keeps_to_its_concurrency():
     carrier.start(4, None)
     assert carrier.take_back() == [4]
     carrier.close()
+
+
+def test_carrier__passes_over_what_may_not_begin_any_more():
+    begun = []
+    carrier = bulk.BulkCarrier(
+        lambda outgoing, answered: begun.append((outgoing, answered)),
+        1,
+        lambda ticket, send: None,
+        lambda ticket: ticket != 1,
+    )
+    for ticket in range(3):
+        carrier.start(ticket, ticket)
+
+    begun[0][1](NoAnswer(Failure.TIMEOUT, sent=True, detail=""))
+
+    assert [outgoing for outgoing, _answered in begun] == [0, 2]
+    assert carrier.take_back() == []
 
 
 # --- What it needs ------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from django_etelecom import delivery, events, lifecycle, pace, sender, signals
+from django_etelecom import delivery, events, flights, lifecycle, pace, sender, signals
 from django_etelecom import worker as worker_module
 from django_etelecom.client.codes import Failure, Refusal
 from django_etelecom.client.protocol import Outcome, SendResult
@@ -75,7 +75,7 @@ def work(**options):
 def claim(limit):
     """Claim messages of the default account."""
     claims = lifecycle.claim_due(etelecom_settings.account("default"), limit)
-    return [message for claimed in claims for message in claimed]
+    return [message for claimed in claims for message in claimed.messages]
 
 
 def answer(backend, *results):
@@ -715,7 +715,7 @@ def test_worker__looks_for_more_no_sooner_than_is_of_use(queued, askable, monkey
 
     def look(*args, **kwargs):
         claimed = list(claim_due(*args, **kwargs))
-        looks.append(sum(map(len, claimed)))
+        looks.append(sum(len(one.messages) for one in claimed))
         return claimed
 
     monkeypatch.setattr(lifecycle, "claim_due", look)
@@ -792,7 +792,7 @@ def test_worker__several_side_by_side_send_each_message_once(queued, askable):
 
 def test_worker__holds_on_to_what_takes_long(queued, askable, monkeypatch):
     message = queued()
-    monkeypatch.setattr(lifecycle, "LEASE_MARGIN", timedelta(seconds=0.03))
+    monkeypatch.setattr(lifecycle, "LEASE_MARGIN", timedelta(seconds=0.3))
     leases = []
 
     def slow(outgoing):
@@ -1426,6 +1426,124 @@ def test_give_back__that_only_seemed_to_fail_leaves_alone_what_another_has_claim
 
     claimed.refresh_from_db()
     assert (claimed.status, claimed.attempts) == ("sending", 1)
+
+
+def later(monkeypatch, seconds):
+    """Have the process have been frozen for so long."""
+    now = flights.clock
+    monkeypatch.setattr(flights, "clock", lambda: now() + seconds)
+
+
+def test_begin__not_where_its_lease_may_end_before_its_answer(one_waits, askable, monkeypatch):
+    with Sender() as one:
+        one_waits(one)
+        later(monkeypatch, lifecycle.LEASE_MARGIN.total_seconds())
+        one.come_in(wait=0)
+        assert statuses()["queued"] == 1
+        monkeypatch.undo()
+
+    assert len(askable.sent) == 1
+    MessageLog.objects.update(send_at=timezone.now())
+    assert work() == Tally(sent=1)
+
+
+def test_begin__not_where_it_was_taken_for_dead(one_waits, askable, monkeypatch):
+    with Sender() as one:
+        flight = one_waits(one)
+        rows = MessageLog.objects.filter(pk=flight.message.pk)
+        rows.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+        lifecycle.sweep()
+        later(monkeypatch, 3600)
+        time.sleep(0.3)
+        one.come_in(wait=0)
+
+    assert rows.get().status == "unknown"
+    assert len(askable.sent) == 1
+
+
+def test_begin__not_where_its_lease_has_ended_and_nobody_has_swept_it(
+    one_waits, askable, monkeypatch
+):
+    with Sender() as one:
+        flight = one_waits(one)
+        rows = MessageLog.objects.filter(pk=flight.message.pk)
+        rows.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+        later(monkeypatch, 3600)
+        one.come_in(wait=0)
+
+    assert rows.get().status == "sending"
+    assert lifecycle.sweep() == 1
+    assert len(askable.sent) == 1
+
+
+def test_begin__not_where_it_has_expired(queued, askable, account, monkeypatch):
+    account(MAX_PER_SECOND=4)
+    soon = timezone.now() + timedelta(seconds=30)
+    for number in range(2):
+        queued(f"09123456{number:02}", expires_at=soon)
+    with Sender() as one:
+        assert one.take_on() == 2
+        later(monkeypatch, 31)
+        time.sleep(0.3)
+        one.come_in(wait=0)
+
+    assert statuses() == {"accepted": 1, "queued": 1}
+
+
+def test_begin__not_where_its_carrier_had_it_for_too_long(queued, askable, monkeypatch):
+    for number in range(2):
+        queued(f"09123456{number:02}")
+
+    def stalls(outgoing):
+        later(monkeypatch, lifecycle.LEASE_MARGIN.total_seconds())
+        return accepted(outgoing)
+
+    answer(askable, stalls)
+    with Sender(1) as one:
+        # Its only thread has the second one next.
+        assert one.take_on() == 2
+        while not one._answered.qsize() or one._threads._ready.qsize():
+            time.sleep(0.01)
+
+    assert statuses() == {"accepted": 1, "queued": 1}
+    assert len(askable.sent) == 1
+
+
+def test_begin__what_was_too_late_is_taken_on_again(queued, askable, monkeypatch):
+    queued()
+    hold = Sender._hold
+    stalls = iter([True])
+
+    def stalls_once(self, *args):
+        hold(self, *args)
+        if next(stalls, False):
+            for flight in self._waiting:
+                flight.begins_until = 0.0
+
+    monkeypatch.setattr(Sender, "_hold", stalls_once)
+
+    assert work() == Tally(sent=1)
+
+
+def test_begin__what_is_renewed_may(one_waits, askable, monkeypatch):
+    with Sender() as one:
+        flight = one_waits(one)
+        later(monkeypatch, 50)
+        one._renewed_at = 0.0
+        one._renew()
+        assert flight.begins_until > flights.clock() + 55
+
+
+def test_renew__tells_what_is_still_held(queued):
+    queued("0912345601"), queued("0912345602")
+    first, second = claim(2)
+    held = lifecycle.renew([first.pk, second.pk], etelecom_settings.account("default"))
+    assert set(held) == {first.pk, second.pk}
+    MessageLog.objects.filter(pk=first.pk).update(status="unknown")
+
+    held = lifecycle.renew([first.pk, second.pk], etelecom_settings.account("default"))
+
+    assert set(held) == {second.pk}
 
 
 def test_attempt__receivers_see_the_row_as_it_is(queued_otp, askable):

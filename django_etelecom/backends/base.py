@@ -32,6 +32,10 @@ Land = Callable[[T, Callable[[], SendResult]], None]
 """What a carrier calls once for each message, in any thread: with its ticket, and with what gives
 the result, or raises as `send_message` may."""
 
+MayBegin = Callable[[T], bool]
+"""What a carrier asks with the ticket of each message right before it begins, in any thread. False:
+its time is over, and it neither begins nor lands."""
+
 
 class Carrier(Protocol[T]):
     """Carries many messages of one account at a time, for one worker."""
@@ -67,12 +71,13 @@ class BaseBackend:
         """Send once; `SendResult.outcome` is NOT_SENT only if provably nothing left."""
         raise NotImplementedError
 
-    def carrier(self, concurrency: int, land: Land[T]) -> Carrier[T] | None:
+    def carrier(self, concurrency: int, land: Land[T], may_begin: MayBegin[T]) -> Carrier[T] | None:
         """Return what carries a worker's messages; None: its threads call `send_message`.
 
         Args:
             concurrency: how many messages are in flight at most.
             land: takes what came of each.
+            may_begin: tells of each whether it is still to be sent.
         """
         return None
 

@@ -13,7 +13,7 @@ from ..client.opaque import bare
 from ..client.protocol import SendResult
 from ..client.transport import NoAnswer, Response, send_result
 from ..conf import Account
-from .base import Land, Outgoing
+from .base import Land, MayBegin, Outgoing
 from .http import HTTPBackend, Posting
 
 T = TypeVar("T")
@@ -31,8 +31,8 @@ class BulkBackend(HTTPBackend):
             raise ImproperlyConfigured(f"BACKEND of account '{account.alias}' {fault}")
         super().__init__(account)
 
-    def carrier(self, concurrency: int, land: Land[T]) -> "BulkCarrier[T]":
-        return BulkCarrier(self.begin, concurrency, land)
+    def carrier(self, concurrency: int, land: Land[T], may_begin: MayBegin[T]) -> "BulkCarrier[T]":
+        return BulkCarrier(self.begin, concurrency, land, may_begin)
 
     def begin(self, outgoing: Outgoing, answered: Callable[[Response | NoAnswer], None]) -> None:
         """Begin to send; `answered` is told in another thread what came of it."""
@@ -81,8 +81,10 @@ class BulkCarrier(Generic[T]):
         begin: Callable[[Outgoing, Callable[[Response | NoAnswer], None]], None],
         concurrency: int,
         land: Land[T],
+        may_begin: MayBegin[T],
     ) -> None:
         self._begin = begin
+        self._may_begin = may_begin
         self._concurrency = concurrency
         self._land = land
         self._lock = threading.Lock()
@@ -110,6 +112,8 @@ class BulkCarrier(Generic[T]):
                 if not self._waiting or self._flying >= self._concurrency:
                     return
                 ticket, outgoing = self._waiting.popleft()
+                if not self._may_begin(ticket):
+                    continue
                 self._flying += 1
             self._start(ticket, outgoing)
 
