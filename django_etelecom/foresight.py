@@ -39,7 +39,7 @@ def foresee_campaign(campaign: Campaign) -> Foresight:
     template = campaign.template
     spendings = spending.spendings(settings.account(campaign.account))
     rows = MessageLog.objects.using(Campaign.database()).filter(campaign=campaign)
-    columns = rows.only("pk", "public_id", "recipient", "channels")
+    columns = rows.only("pk", "public_id", "campaign", "recipient", "channels")
     first = list(columns.order_by("pk")[:ASKED])
     now = timezone.now()
     return Foresight(

@@ -2,15 +2,17 @@
 
 A single message meets its guards when its row is written (`records.py`), a message of a campaign
 when a worker claims it (`lifecycle.py`), where whatever waited is asked once more for what may have
-changed meanwhile. `verdicts.py` has what each guard says, `guard_rules.py` what each goes by.
+changed meanwhile, and takes its turn anew. `verdicts.py` has what each guard says, `guard_rules.py`
+what each goes by.
 """
 
 import contextlib
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import OperationalError
@@ -174,7 +176,7 @@ def at_dispatch(messages: Sequence[MessageLog]) -> Held:
     """Ask the guards for messages that a worker is about to claim, in the transaction that does.
 
     All are asked for what may have changed since they were queued. Those of a campaign, which met
-    no guard yet, take their turns here.
+    no guard yet, take their turns here, and so do those whose own is not of now any more.
 
     Raises:
         ImproperlyConfigured: GUARDS cannot be used.
@@ -199,12 +201,19 @@ def at_dispatch(messages: Sequence[MessageLog]) -> Held:
         if opens[alike] != now:
             # One that never opens is asked after again until it expires.
             held.waiting[message.pk] = opens[alike] or now + timedelta(days=1)
-        elif has_listed or its.consent or (its.has_turns and message.campaign_id is not None):
+        elif has_listed or its.consent or _takes_turn(message, its, now):
             asked.append((message, template, number_digests(message.recipient)))
     if asked:
         _stop_listed(asked, rules, held)
-        _take_turns(asked, rules, held)
+        _take_turns(asked, rules, held, now)
     return held
+
+
+def _takes_turn(message: MessageLog, rules: GuardRules, now: datetime) -> bool:
+    """Tell whether a message takes its turn, perhaps another one, when it is claimed."""
+    # What is sent soon after it was queued is not to cost another look at its number.
+    has_waited = now - message.created_at > timedelta(seconds=turns.STANDS)
+    return rules.has_turns and (has_waited or message.campaign_id is not None)
 
 
 _Waited = tuple[MessageLog, MessageTemplate, Sequence[str]]
@@ -233,21 +242,19 @@ def _stop_listed(messages: Sequence[_Waited], rules: Any, held: Held) -> None:
             held.stopped[message.pk] = Reason.NO_CONSENT
 
 
-def _take_turns(messages: Sequence[_Waited], rules: Any, held: Held) -> None:
+def _take_turns(messages: Sequence[_Waited], rules: Any, held: Held, now: datetime) -> None:
     taking = [
         (message, template, those[0])
         for message, template, those in messages
-        if message.campaign_id is not None
-        and rules[template.category].has_turns
-        and message not in held
+        if _takes_turn(message, rules[template.category], now) and message not in held
     ]
     if not taking:
         return
     database = MessageLog.database()
     histories = NumberHistory.hold([digest for _, _, digest in taking], using=database)
     had = {digest: turns.read(history.turns) for digest, history in histories.items()}
-    now = {digest: history.now for digest, history in histories.items()}
-    _have_turns(taking, had, now, rules, held)
+    held_at = {digest: history.now for digest, history in histories.items()}
+    _have_turns(taking, had, held_at, rules, held)
     NumberHistory.keep(
         {digest: turns.written(those) for digest, those in had.items()}, using=database
     )
@@ -271,14 +278,27 @@ def _have_turns(
     """
     for message, template, digest in messages:
         turn = _turn(template, message.channels, message=message.public_id.hex, at=now[digest])
-        # One that was claimed before and given back has its turn already.
-        if any(one.message == turn.message for one in had[digest]):
-            continue
-        if any(turns.waits(had[digest], turn, rules[template.category])):
-            held.stopped[message.pk] = Reason.RECIPIENT_LIMIT
+        # Nothing of it has left: the turn that it took when it was queued, or when it was claimed
+        # before and given back, is none beside this one.
+        others = [one for one in had[digest] if one.message != turn.message]
+        wait = max(turns.waits(others, turn, rules[template.category]))
+        if not wait:
+            had[digest] = [*turns.recent(others, list(rules.values()), now=turn.at), turn]
+        elif message.campaign_id is None and (until := _in_time(message, turn.at + wait)):
+            held.waiting[message.pk] = until
         else:
-            kept = turns.recent(had[digest], list(rules.values()), now=turn.at)
-            had[digest] = [*kept, turn]
+            held.stopped[message.pk] = Reason.RECIPIENT_LIMIT
+
+
+def _in_time(message: MessageLog, seconds: float) -> datetime | None:
+    """Return an instant in whole seconds, if the message is still worth sending then.
+
+    Args:
+        message: one that waits.
+        seconds: since 1970.
+    """
+    instant = datetime.fromtimestamp(math.ceil(seconds), UTC)
+    return instant if message.expires_at is None or instant < message.expires_at else None
 
 
 # --- What would become of a campaign --------------------------------------------------------------

@@ -12,6 +12,9 @@ MANY = 8
 RUN = HOUR
 """Seconds after which a message begins a new run, whose cooldown is the first one again."""
 
+STANDS = 60
+"""Seconds for which a message that waits may go by the turn that it took when it was queued."""
+
 
 class Turn(NamedTuple):
     """A message that a number was let have."""

@@ -1,5 +1,7 @@
 """The guards, through every door: each test fails where its guard is taken out."""
 
+import contextlib
+import math
 import re
 import threading
 from collections import Counter
@@ -43,6 +45,7 @@ from django_etelecom.services import (
     queue_message,
     resend_message,
     resume_account,
+    retry_campaign,
     send_message,
 )
 from django_etelecom.worker import Worker
@@ -643,6 +646,186 @@ def test_limit__message_of_a_campaign_that_was_given_back_has_its_turn(
     assert [one.pk for one in claim(8)] == [message.pk]
     other = MessageLog.objects.exclude(pk=message.pk).get()
     assert (other.status, other.reason) == ("not_sent", "recipient_limit")
+
+
+# Limits of what waited
+
+
+def _let_wait(seconds):
+    """Have all that was queued, and what numbers were sent, be so much longer ago."""
+    for history in NumberHistory.objects.all():
+        had = [one._replace(at=one.at - seconds) for one in turns.read(history.turns)]
+        NumberHistory.objects.filter(pk=history.pk).update(turns=turns.written(had))
+    for message in MessageLog.objects.filter(status="queued"):
+        message.created_at -= timedelta(seconds=seconds)
+        message.send_at -= timedelta(seconds=seconds)
+        message.save()
+
+
+def _in_an_hour(**options):
+    send_at = timezone.now() + timedelta(hours=1)
+    return queue_message("login_otp", PHONE, {"otp": "1"}, send_at=send_at, **options)
+
+
+def _claim():
+    return lifecycle.claim_due(etelecom_settings.account("default"), 8)
+
+
+def test_limit__holds_where_what_was_queued_yesterday_goes_today(guarded, advertisement, askable):
+    guarded("advertising", HOURS={}, LIMITS=[(3, 86_400, "3")])
+    agree()
+    tomorrow = timezone.now() + timedelta(hours=25)
+    for _ in range(3):
+        queue_message("sale", PHONE, {"shop": "An"}, send_at=tomorrow)
+    _let_wait(25 * 3600)
+    for _ in range(2):
+        sale()
+    work()
+
+    assert len(askable.sent) == 3
+    assert Counter(MessageLog.objects.values_list("status", flat=True))["accepted"] == 3
+
+
+def test_limit__counts_what_waited_from_when_it_goes(guarded, otp_template):
+    guarded("otp", COOLDOWN=[], LIMITS=[(1, 3600)])
+    _in_an_hour()
+    _let_wait(3600)
+
+    assert work().sent == 1
+    assert blocked(otp).retry_after > 3590
+
+
+def test_limit__message_that_waited_does_not_stand_in_its_own_way(guarded, otp_template):
+    guarded("otp", COOLDOWN=[], LIMITS=[(1, 7200)])
+    _in_an_hour()
+    _let_wait(3600)
+
+    assert work().sent == 1
+    assert len(turns.read(NumberHistory.objects.get().turns)) == 1
+
+
+def test_limit__what_waited_and_is_one_too_many_waits_for_its_window(guarded, otp_template):
+    guarded("otp", COOLDOWN=[], LIMITS=[(1, 300)])
+    message = _in_an_hour()
+    _let_wait(3600)
+    otp()
+    [sent] = turns.read(NumberHistory.objects.get().turns)[1:]
+
+    assert work().sent == 0
+    message.refresh_from_db()
+    assert message.status == "queued"
+    assert 0 <= message.send_at.timestamp() - (sent.at + 300) < 1
+    _let_wait(301)
+    assert work().sent == 1
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(0, "not_sent"), (1, "queued")])
+def test_limit__what_would_wait_until_it_expires_is_not_sent(
+    guarded, otp_template, seconds, status
+):
+    guarded("otp", COOLDOWN=[], LIMITS=[(1, 300)])
+    message = _in_an_hour()
+    _let_wait(3600)
+    otp()
+    [sent] = turns.read(NumberHistory.objects.get().turns)[1:]
+    opens = datetime.fromtimestamp(math.ceil(sent.at + 300), UTC)
+    MessageLog.objects.update(expires_at=opens + timedelta(seconds=seconds))
+    work()
+    message.refresh_from_db()
+
+    assert message.status == status
+    assert message.reason == ("recipient_limit" if status == "not_sent" else "")
+
+
+def test_limit__what_would_wait_and_never_expires_waits(guarded, otp_template):
+    guarded("otp", COOLDOWN=[], LIMITS=[(1, 300)])
+    _in_an_hour()
+    _let_wait(3600)
+    otp()
+    MessageLog.objects.update(expires_at=None)
+
+    assert _claim() == []
+    assert MessageLog.objects.filter(status="queued").count() == 1
+
+
+def test_limit__workers_and_senders_pass_exactly_the_limit(guarded, otp_template, askable):
+    guarded("otp", COOLDOWN=[], LIMITS=[(5, 600)])
+    for _ in range(5):
+        _in_an_hour()
+    _let_wait(3600)
+    ready = threading.Barrier(8)
+
+    def in_thread(go):
+        ready.wait()
+        go()
+        connection.close()
+
+    def send():
+        for _ in range(5):
+            with contextlib.suppress(SendBlocked):
+                otp()
+
+    goes = [*[work] * 4, *[send] * 4]
+    threads = [threading.Thread(target=in_thread, args=[go]) for go in goes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(askable.sent) == 5
+
+
+def test_cooldown__holds_among_what_waited_for_an_account(askable, otp_template):
+    pace.pause("default", Reason.OUT_OF_MESSAGES)
+    queue_message("login_otp", PHONE, {"otp": "1"})
+    _let_wait(100)
+    queue_message("login_otp", PHONE, {"otp": "2"})
+    _let_wait(100)
+    resume_account("default")
+
+    assert work().sent == 1
+    assert MessageLog.objects.filter(status="queued").count() == 1
+    _let_wait(31)
+    assert work().sent == 1
+
+
+@pytest.mark.parametrize(("more", "asked"), [(0, False), (1, True)])
+def test_limit__what_goes_soon_after_it_was_queued_is_not_asked_about_again(
+    askable, otp_template, at_hour, more, asked
+):
+    message = queue_message("login_otp", PHONE, {"otp": "1"})
+    at_hour(message.created_at + timedelta(seconds=turns.STANDS, microseconds=more))
+    with CaptureQueriesContext(connection) as captured:
+        assert len(_claim()) == 1
+
+    told = [query["sql"] for query in captured.captured_queries]
+    assert any("numberhistory" in sql for sql in told) == asked
+
+
+def test_limit__what_waited_and_has_none_leaves_no_history(askable, order_template, order_params):
+    queue_message("order_confirmation", PHONE, order_params)
+    _let_wait(3600)
+    suppress(OTHER)
+
+    assert work().sent == 1
+    assert not NumberHistory.objects.exists()
+
+
+def test_limit__campaign_that_is_tried_again_takes_its_turns_again(guarded, advertisement, askable):
+    guarded("advertising", HOURS={}, LIMITS=[(3, 86_400, "3")])
+    agree()
+    campaign = queue_campaign(advertisement, [{"to": PHONE, "shop": "An"}])
+    [message] = _claim()
+    lifecycle.give_up(message, Reason.INTERNAL_ERROR)
+    _let_wait(25 * 3600)
+    for _ in range(3):
+        sale()
+
+    assert retry_campaign(campaign) == 1
+    work()
+    message.refresh_from_db()
+    assert (message.status, message.reason) == ("not_sent", "recipient_limit")
+    assert len(askable.sent) == 3
 
 
 # Hours
