@@ -24,6 +24,29 @@ RECORD_PAUSES = (0.1, 0.4, 1.0, 2.0, 4.0)
 """Seconds between the tries to write an answer down while the database is away."""
 
 
+def deliver_at_commit(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) -> None:
+    """Do what `deliver` does, once the caller's transaction has committed.
+
+    Raises:
+        BaseException: as `send_claimed`.
+    """
+    try:
+        deliver(message, outgoing, backend)
+    except Exception as error:
+        # A robust hook of Django's would swallow a time limit, and the task run on to its hard end.
+        # Raised, it keeps the hooks behind this one from running, the caller's among them: what
+        # tells this process to stop is meant to stop it, and they would hardly come to their end.
+        if _tells_to_stop(error):
+            raise
+        # The caller's work is committed by now, and no fault of ours may undo its answer.
+        logger.exception("Message %s could not be sent at the commit.", message.public_id)
+
+
+def _tells_to_stop(error: Exception) -> bool:
+    ours = type(error).__module__.split(".")[0] in {"django", "django_etelecom"}
+    return not ours and comes_from_outside(error)
+
+
 def deliver(message: MessageLog, outgoing: Outgoing, backend: BaseBackend) -> None:
     """Claim a queued message, send it by `backend` and record what came of it.
 

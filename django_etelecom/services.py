@@ -188,11 +188,8 @@ def _send(draft: Draft, *, resend_of: MessageLog | None = None) -> MessageLog:
         return earlier
     outgoing = draft.outgoing(message)
     if at_commit:
-        # Robust: the caller's work is committed by then, and no fault of ours may undo its answer.
         transaction.on_commit(
-            lambda: delivery.deliver(message, outgoing, draft.backend),
-            connection.alias,
-            robust=True,
+            lambda: delivery.deliver_at_commit(message, outgoing, draft.backend), connection.alias
         )
     else:
         delivery.send_claimed(message, outgoing, draft.backend)

@@ -1,12 +1,13 @@
 """One attempt: what stops it in the middle, and a database that goes away under it."""
 
 import logging
+from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from django_etelecom import delivery, events, reports
+from django_etelecom import delivery, events, lifecycle, reports
 from django_etelecom.accounts import backend_for
 from django_etelecom.client.codes import Failure, ReportedStatus
 from django_etelecom.client.protocol import Outcome, SendResult
@@ -72,6 +73,49 @@ def test_deliver__told_to_stop_at_commit_is_recorded_and_raised(scripted, otp_te
         send_message("login_otp", PHONE, {"otp": "937415"})
 
     assert MessageLog.objects.get().status == "unknown"
+
+
+def test_deliver__time_limit_at_commit_is_raised_when_the_answer_is_on_record(
+    scripted, otp_template, monkeypatch
+):
+    monkeypatch.setattr(delivery, "redact", raising_once(delivery.redact, SoftTimeLimit()))
+
+    with pytest.raises(SoftTimeLimit), transaction.atomic():
+        send_message("login_otp", PHONE, {"otp": "937415"})
+
+    assert MessageLog.objects.get().status == "accepted"
+
+
+def test_deliver__time_limit_at_commit_leaves_other_messages_unclaimed(
+    scripted, order_template, order_params, monkeypatch
+):
+    monkeypatch.setattr(lifecycle, "claim", raising_once(lifecycle.claim, SoftTimeLimit()))
+
+    with pytest.raises(SoftTimeLimit), transaction.atomic():
+        for _ in range(2):
+            send_message(order_template, PHONE, order_params)
+    MessageLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    lifecycle.sweep()
+
+    ends = MessageLog.objects.values_list("status", "reason")
+    assert list(ends) == [("not_sent", "never_claimed")] * 2
+    assert scripted.sent == []
+
+
+@pytest.mark.parametrize(
+    "error", [OperationalError("gone"), MessageLog.DoesNotExist(), KeyError("id"), OSError()]
+)
+def test_deliver__fault_at_commit_is_logged_and_stops_nothing(
+    scripted, order_template, order_params, monkeypatch, caplog, error
+):
+    monkeypatch.setattr(lifecycle, "claim", raising_once(lifecycle.claim, error))
+    with transaction.atomic():
+        first, second = (send_message(order_template, PHONE, order_params) for _ in range(2))
+
+    assert [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR] == [
+        f"Message {first.public_id} could not be sent at the commit."
+    ]
+    assert (first.status, second.status) == ("queued", "accepted")
 
 
 def test_deliver__told_to_stop_by_what_the_backend_answers(scripted, otp_template):
