@@ -467,6 +467,22 @@ def test_suppression__holds_for_what_was_queued_before(askable, otp_template):
     assert askable.sent == []
 
 
+def test_suppression__of_advertising_holds_for_what_was_queued_before(
+    askable, advertisement, otp_template, at_hour
+):
+    at_hour(NOON)
+    agree()
+    queue_message("sale", PHONE, {"shop": "An"})
+    queue_message("login_otp", PHONE, {"otp": "483920"})
+    suppress(scope="advertising")
+    work()
+
+    assert dict(MessageLog.objects.values_list("template_code", "reason")) == {
+        "sale": "suppressed",
+        "login_otp": "",
+    }
+
+
 def test_suppression__holds_for_a_campaign(askable, order_template, order_params):
     suppress()
     rows = [{"to": to, **order_params} for to in (PHONE, OTHER)]
