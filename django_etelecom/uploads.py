@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import IO, Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -302,6 +303,10 @@ def load_parts(campaign: Campaign, *, patience: float) -> bool:
 
     Returns:
         Whether all are loaded; the campaign is `checking` then, or has started by itself.
+
+    Raises:
+        InvalidMessage, SealBroken: the campaign is cancelled by that.
+        ImproperlyConfigured: its account, or a setting, cannot be used. It waits as it is.
     """
     free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=DatabaseNow())
     loading = _loading(campaign)
@@ -315,14 +320,18 @@ def load_parts(campaign: Campaign, *, patience: float) -> bool:
         is_done = False
         while not is_done and time.monotonic() < ends_at:
             is_done = not _load_next(campaign, loader)
+        if is_done and campaign.starts_itself:
+            start_loaded(campaign)
+            return True
     except (InvalidMessage, SealBroken):
         cancel_broken(campaign)
         raise
-    if is_done and campaign.starts_itself:
-        start_loaded(campaign)
-    else:
-        status = Campaign.Status.CHECKING if is_done else Campaign.Status.LOADING
-        loading.update(status=status, lease_expires_at=None)
+    except ImproperlyConfigured:
+        # Once the settings are mended, nobody waits for the lease to lapse.
+        loading.update(lease_expires_at=None)
+        raise
+    status = Campaign.Status.CHECKING if is_done else Campaign.Status.LOADING
+    loading.update(status=status, lease_expires_at=None)
     return is_done
 
 
@@ -372,6 +381,9 @@ def upkeep() -> int:
                 loaded += load_parts(campaign, patience=PATIENCE)
             except (InvalidMessage, SealBroken) as error:
                 logger.error("Campaign %s is cancelled: %s", campaign.public_id, error)
+            # The settings of one account; the others go on.
+            except ImproperlyConfigured as error:
+                logger.error("Nothing is loaded of campaign %s: %s", campaign.public_id, error)
     return loaded
 
 

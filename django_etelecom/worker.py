@@ -7,9 +7,10 @@ import contextlib
 import logging
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.db.transaction import TransactionManagementError
 
@@ -133,14 +134,14 @@ class Worker:
         if upkeep:
             done.lapsed = sweep() + campaigns.upkeep() + uploads.upkeep()
             summary.upkeep()
-            numbers.upkeep()
-            done.matched = reports.match_inbox()
+            _if_configured(numbers.upkeep)
+            done.matched = _if_configured(reports.match_inbox)
             reports.bring_forward()
         sender.come_in(wait=0.05)
         # Before the answers are recorded, so that what they made room for is on its way meanwhile.
         if upkeep or sender.may_find_more:
             sender.take_on()
-        poller.take_on()
+        _if_configured(poller.take_on)
         done.sent = sender.record()
         done.polled = poller.settle(wait=0.0 if sender.is_busy else 0.05)
         return done
@@ -149,3 +150,12 @@ class Worker:
         """Wait for work, or to be told to stop."""
         with contextlib.suppress(queue.Empty):
             self._told_to_stop.get(timeout=IDLE)
+
+
+def _if_configured(part: Callable[[], int]) -> int:
+    """Do a part of a turn; where a setting cannot be used, tell so, and the other parts go on."""
+    try:
+        return part()
+    except ImproperlyConfigured as error:
+        logger.error("A part of the worker's turn was left out: %s", error)
+        return 0

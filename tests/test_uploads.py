@@ -13,17 +13,19 @@ from django.utils import timezone
 from django_etelecom import campaigns, uploads
 from django_etelecom.exceptions import InvalidMessage
 from django_etelecom.loading import values_of
-from django_etelecom.models import Campaign, CampaignPart, MessageLog, RouteRule
+from django_etelecom.models import Campaign, CampaignPart, MessageLog, MessageTemplate, RouteRule
 from django_etelecom.sealing import SealBroken
 from django_etelecom.services import (
+    begin_campaign,
     begin_upload,
     cancel_campaign,
     check_campaign,
     choose_columns,
     load_parts,
+    queue_message,
     start_campaign,
 )
-from django_etelecom.sheets import UnreadableSheet
+from django_etelecom.sheets import SheetRow, UnreadableSheet
 from django_etelecom.worker import Worker
 from tests.test_campaigns import dump
 
@@ -340,6 +342,46 @@ def test_load__template_that_can_send_no_more_cancels(upload, order_template, ca
     campaign.refresh_from_db()
     assert (campaign.status, campaign.broke_off) == ("cancelled", True)
     assert "is not active" in caplog.text
+
+
+def test_load__account_that_left_the_settings_stops_no_other(
+    upload, askable, settings, order_template, caplog
+):
+    campaign = upload()
+    before = settings.ETELECOM
+    accounts = {"other": before["ACCOUNTS"]["default"]}
+    settings.ETELECOM = {**before, "ACCOUNTS": accounts}
+    MessageTemplate.objects.create(code="other", account="other")
+    queue_message("other", "0912345679")
+
+    work()
+
+    assert [one.template_code for one in askable.sent] == ["other"]
+    assert f"Nothing is loaded of campaign {campaign.public_id}" in caplog.text
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.lease_expires_at) == ("loading", None)
+    settings.ETELECOM = before
+    work()
+    campaign.refresh_from_db()
+    assert campaign.status == "checking"
+
+
+def test_load__setting_that_a_start_needs_leaves_it_to_be_tried_again(
+    askable, settings, order_template, order_params, caplog
+):
+    row = SheetRow(1, {"to": "0912345678", **order_params}, ())
+    campaign = begin_campaign(order_template, [row])
+    before = settings.ETELECOM
+    settings.ETELECOM = {**before, "EXPIRES_AFTER": {"transactional": "a day"}}
+
+    work()
+
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.lease_expires_at) == ("loading", None)
+    assert "EXPIRES_AFTER" in caplog.text
+    settings.ETELECOM = before
+    work()
+    assert MessageLog.objects.get().status == "accepted"
 
 
 def test_load__parts_that_todays_keys_do_not_open_cancel(upload, settings):

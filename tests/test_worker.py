@@ -20,7 +20,7 @@ from django_etelecom import worker as worker_module
 from django_etelecom.management import progress as progress_module
 from django_etelecom.management.commands import etelecom_worker
 from django_etelecom.management.progress import Progress
-from django_etelecom.models import MessageLog
+from django_etelecom.models import InboxReport, MessageLog
 from django_etelecom.services import send_message
 from django_etelecom.worker import Tally, Worker
 from tests.test_lifecycle import ago
@@ -117,6 +117,28 @@ def test_worker__does_not_begin_it_for_ever(db, monkeypatch):
 
     with pytest.raises(OperationalError):
         Worker().run_once()
+
+
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        {"GUARDS": {"otp": {"COOLDOWN": "never"}}},
+        {"MAX_POLLS_PER_SECOND": 0},
+        {"POLL_AFTER": [2, 1]},
+        {"CONFIRM_REPORTS": "yes"},
+    ],
+)
+def test_worker__setting_that_cannot_be_used_does_not_end_it(
+    make, askable, settings, caplog, faulty
+):
+    make(status="sending", lease_expires_at=ago(seconds=1))
+    fields = {"provider_message_id": "ICOMNI1", "status": "accepted"}
+    make(**fields, next_poll_at=ago(seconds=1))
+    InboxReport.objects.create(provider_message_id="ICOMNI1", status="delivered")
+    settings.ETELECOM = {**settings.ETELECOM, **faulty}
+
+    assert Worker().run_once().lapsed == 1
+    assert f"ETELECOM['{next(iter(faulty))}']" in caplog.text
 
 
 def test_worker__looks_once_where_nothing_is_due(db, monkeypatch):
