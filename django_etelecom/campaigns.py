@@ -111,7 +111,6 @@ def draw_up(
         account=mold.template.account,
         channels=list(mold.channels),
         requested_route=mold.requested_route,
-        has_secrets=bool(mold.template.schema.secret_names),
         sent_by_id=mold.sender_pk,
         send_at=mold.send_at,
     )

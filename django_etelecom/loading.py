@@ -206,6 +206,8 @@ class Loader:
         """Write a chunk; False: the campaign is not loading any more, and nothing was written."""
         database = Campaign.database()
         loading = Campaign.objects.filter(pk=self._campaign.pk, status=Campaign.Status.LOADING)
+        # By the template as these rows were read: it may have got a secret since the first ones.
+        has_secrets = {"has_secrets": True} if self._mold.template.schema.secret_names else {}
         with transaction.atomic(using=database):
             is_loading = loading.update(
                 read_rows=F("read_rows") + chunk.read,
@@ -214,6 +216,7 @@ class Loader:
                 repeated_rows=F("repeated_rows") + chunk.repeated,
                 sms_parts=F("sms_parts") + chunk.sms_parts,
                 lease_expires_at=DatabaseNow(after=self._lease),
+                **has_secrets,
             )
             if is_loading:
                 insert_each(MessageLog, chunk.messages, also=self._common(), using=database)

@@ -10,6 +10,7 @@ import uuid
 from .backends.base import Outgoing
 from .client.opaque import shielded
 from .models import MessageLog
+from .redaction import MASK
 from .schema import Wire
 from .sealing import SealBroken, seal, unseal
 
@@ -34,7 +35,7 @@ def outgoing_of(message: MessageLog) -> Outgoing:
     """Return what a backend takes to send a queued row, whatever became of its template meanwhile.
 
     Raises:
-        SealBroken: its secrets cannot be opened, or are another message's.
+        SealBroken: its secrets cannot be opened, are another message's, or were erased.
         ImproperlyConfigured: `ENCRYPTION_KEYS` cannot be used.
     """
     return Outgoing(
@@ -47,9 +48,16 @@ def outgoing_of(message: MessageLog) -> Outgoing:
 
 
 def _wire(message: MessageLog) -> Wire:
-    if not message.sealed_params:
-        return Wire(dict(message.params), names=message.params, secret_names=())
+    secrets = _opened(message) if message.sealed_params else {}
+    values = {**message.params, **secrets}
+    # Never a value that somebody gave: `Parameter.clean` takes none that reads so.
+    if MASK in values.values():
+        raise SealBroken("A secret parameter's value was not kept, only the mask of it.")
+    return Wire(values, names=message.params, secret_names=secrets)
+
+
+def _opened(message: MessageLog) -> dict[str, str]:
     public_id, secrets = json.loads(unseal(message.sealed_params, purpose=PURPOSE))
     if public_id != str(message.public_id):
         raise SealBroken("The sealed parameters are another message's.")
-    return Wire({**message.params, **secrets}, names=message.params, secret_names=secrets)
+    return dict(secrets)

@@ -17,6 +17,7 @@ from django_etelecom.client.codes import Failure, Refusal
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.conf import settings as etelecom_settings
+from django_etelecom.drafts import prepare_many
 from django_etelecom.exceptions import InvalidMessage
 from django_etelecom.loading import Row, values_of
 from django_etelecom.models import (
@@ -823,6 +824,18 @@ def test_retry__campaign_that_was_not_started_or_has_secrets_is_refused(
 
     with pytest.raises(InvalidMessage, match="secret"):
         retry_campaign(secret)
+
+
+def test_retry__is_refused_once_any_row_had_a_secret(askable, otp_template):
+    campaign, mold = campaigns.draw_up(otp_template)
+    assert loading.load(campaign, [Row(1, Opaque({"to": number(1), "otp": "483920"}))], mold)
+    otp_template.parameters.update(secret=False, kind="text")
+    mold = prepare_many(otp_template)
+    assert loading.load(campaign, [Row(2, Opaque({"to": number(2), "otp": "483920"}))], mold)
+    campaigns.start_loaded(campaign)
+
+    with pytest.raises(InvalidMessage, match="secret"):
+        retry_campaign(campaign)
 
 
 def test_retry__attempt_of_which_nothing_left_is_made_again_by_itself(loaded, askable):

@@ -326,6 +326,21 @@ def test_secret__of_another_message_is_not_sent(queued_otp, askable):
     assert (other.status, other.reason) == ("not_sent", "seal_broken")
 
 
+@pytest.mark.parametrize("sealed", [False, True])
+def test_secret__mask_of_it_is_never_sent(queued_otp, askable, caplog, sealed):
+    """However a row has come to lack a value that was not kept."""
+    params = {"otp": "•••", "forgotten": "•••"} if sealed else {"otp": "•••"}
+    kept = {"sealed_params": queued_otp.sealed_params if sealed else ""}
+    MessageLog.objects.update(params=params, **kept)
+
+    assert work() == Tally()
+
+    queued_otp.refresh_from_db()
+    assert (queued_otp.status, queued_otp.reason) == ("not_sent", "seal_broken")
+    assert "was not kept" in caplog.text
+    assert askable.sent == []
+
+
 # --- Attempts -----------------------------------------------------------------------------------
 
 

@@ -23,6 +23,7 @@ from django_etelecom.services import (
     choose_columns,
     load_parts,
     queue_message,
+    retry_campaign,
     start_campaign,
 )
 from django_etelecom.sheets import SheetRow, UnreadableSheet
@@ -342,6 +343,21 @@ def test_load__template_that_can_send_no_more_cancels(upload, order_template, ca
     campaign.refresh_from_db()
     assert (campaign.status, campaign.broke_off) == ("cancelled", True)
     assert "is not active" in caplog.text
+
+
+def test_load__parameter_that_became_secret_since_it_was_drawn_up(upload, order_template):
+    campaign = upload()
+    order_template.parameters.filter(name="order_code").update(secret=True)
+
+    load(campaign)
+
+    assert campaign.has_secrets
+    start_campaign(campaign)
+    Campaign.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    work()
+    assert MessageLog.objects.get().status == "not_sent"
+    with pytest.raises(InvalidMessage, match="secret"):
+        retry_campaign(campaign)
 
 
 def test_load__account_that_left_the_settings_stops_no_other(

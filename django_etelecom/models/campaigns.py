@@ -54,6 +54,7 @@ class Campaign(models.Model):
     broke_off = models.BooleanField(
         _("broke off"), default=False, help_text=_("Its rows could not be read to their end.")
     )
+    # Whether any of its rows was written while its template had a secret.
     has_secrets = models.BooleanField(default=False, editable=False)
 
     read_rows = models.PositiveIntegerField(_("rows read"), default=0)
