@@ -32,6 +32,7 @@ from .models.messages import Reason, Status
 from .models.tallies import melt
 from .redaction import clean_text
 from .signals import campaign_finished
+from .transactions import run_until_done
 
 logger = logging.getLogger("django_etelecom")
 
@@ -180,33 +181,46 @@ def cancel_campaign(campaign: Campaign) -> Campaign:
 def retry_campaign(campaign: Campaign) -> int:
     """Queue again what provably was not sent of a campaign, and return how many messages.
 
-    A finished campaign runs again by that. Messages whose outcome is unknown are left to a person.
+    A finished campaign runs again from the first batch on. Messages whose outcome is unknown are
+    left to a person.
 
     Raises:
         InvalidMessage: it is loading, not confirmed or cancelled; or its messages had secrets,
             which are erased by now.
     """
     now = fresh(campaign)
-    ended = [Campaign.Status.FINISHED, Campaign.Status.RUNNING, Campaign.Status.PAUSED]
-    if now.status not in ended:
+    if now.status not in _RETRIED:
         raise InvalidMessage({"campaign": [_("Only a campaign that was started can be retried.")]})
     if now.has_secrets:
         raise InvalidMessage(
             {"campaign": [_("Its messages had secret parameters, which were not kept.")]}
         )
-    # Before: what is queued again is to have its time.
-    underway = [Campaign.Status.RUNNING, Campaign.Status.PAUSED]
-    _campaign(now).filter(status__in=underway).update(expires_at=_worth_it_until(now))
     # Only what was not sent by now: what comes to it meanwhile would be retried for ever.
     began = timezone.now()
     retried = 0
-    while batch := lifecycle.retry_batch(now.pk, before=began):
+    # On MariaDB, who counts messages of the campaign waits for its row, and we for who counts.
+    while batch := run_until_done(lambda: _retry_batch(now, before=began)):
         retried += batch
-    if progress(now).under_way:
-        # Also what a process that died in the middle had queued again.
-        _start(now, Campaign.Status.FINISHED)
+    if retried and fresh(campaign).status == Campaign.Status.RUNNING:
+        _hand_on_at_commit(campaign)
     fresh(campaign)
     return retried
+
+
+def _retry_batch(campaign: Campaign, *, before: datetime) -> int:
+    """Queue a batch again, and run the campaign if it had finished, or do neither."""
+    # Before: no transaction of ours begins by reading, as this may the template.
+    worth_it = _worth_it_until(campaign)
+    with transaction.atomic(using=Campaign.database()):
+        # First, for the time that they are to have and for the lock: until this is committed nobody
+        # finishes the campaign by what it counted before, or cancels it.
+        may_be = _campaign(campaign).filter(status__in=_RETRIED)
+        if not may_be.update(expires_at=worth_it):
+            return 0
+        batch = lifecycle.retry_batch(campaign.pk, before=before)
+        if batch:
+            _run(campaign, Campaign.Status.FINISHED)
+    return batch
 
 
 # --- How far it is --------------------------------------------------------------------------------
@@ -302,7 +316,12 @@ def upkeep() -> int:
     return moved
 
 
-def _start(campaign: Campaign, before: str) -> bool:
+def _start(campaign: Campaign, before: str) -> None:
+    if _run(campaign, before) and not _is_for_later(campaign):
+        _hand_on_at_commit(campaign)
+
+
+def _run(campaign: Campaign, before: str) -> bool:
     started = (
         _campaign(campaign)
         .filter(status=before)
@@ -316,10 +335,6 @@ def _start(campaign: Campaign, before: str) -> bool:
     )
     if started:
         _log(campaign, Campaign.Status.RUNNING)
-        if not _is_for_later(campaign):
-            transaction.on_commit(
-                lambda: _hand_on(campaign), using=Campaign.database(), robust=True
-            )
     return bool(started)
 
 
@@ -333,6 +348,10 @@ def _worth_it_until(campaign: Campaign) -> Any:
     if campaign.send_at is not None and _is_for_later(campaign):
         return campaign.send_at + worth_it
     return DatabaseNow(after=worth_it)
+
+
+def _hand_on_at_commit(campaign: Campaign) -> None:
+    transaction.on_commit(lambda: _hand_on(campaign), using=Campaign.database(), robust=True)
 
 
 def _hand_on(campaign: Campaign) -> None:
@@ -358,6 +377,8 @@ def _cancel(campaign: Campaign, *, broke_off: bool = False) -> bool:
 
 _NOT_STARTED = (Campaign.Status.MATCHING, Campaign.Status.LOADING, Campaign.Status.CHECKING)
 _ENDED = (Campaign.Status.FINISHED, Campaign.Status.CANCELLED)
+_RETRIED = (Campaign.Status.RUNNING, Campaign.Status.PAUSED, Campaign.Status.FINISHED)
+"""From which its messages can be tried again."""
 
 
 def _settle_cancelled(campaign: Campaign, *, ends_at: float = math.inf) -> bool:
@@ -397,20 +418,24 @@ def _end_queued(
 def _finish(campaign: Campaign) -> bool:
     """Settle a campaign of which no message is under way."""
     now = fresh(campaign)
-    if now.queued_rows > sum(now.counts().values()) or now.finished_at is not None:
+    if now.finished_at is not None or _has_under_way(now):
         return False
+    is_cancelled = now.status == Campaign.Status.CANCELLED
     finished_at = timezone.now()
-    if now.status == Campaign.Status.CANCELLED:
-        return bool(_campaign(now).filter(finished_at=None).update(finished_at=finished_at))
     ran_for = now.ran_for
     if now.status == Campaign.Status.RUNNING and now.started_at is not None:
         ran_for += finished_at - now.started_at
-    moved = (
-        _campaign(now)
-        .filter(status=now.status, started_at=now.started_at)
-        .update(status=Campaign.Status.FINISHED, finished_at=finished_at, ran_for=ran_for)
-    )
-    if moved:
+    settled: dict[str, Any] = {"finished_at": finished_at}
+    if not is_cancelled:
+        settled |= {"status": Campaign.Status.FINISHED, "ran_for": ran_for}
+    with transaction.atomic(using=Campaign.database()):
+        itself = _campaign(now).filter(status=now.status, started_at=now.started_at)
+        moved = itself.filter(finished_at=None).update(**settled)
+        # Counted once more under the lock, which who queues them again has to wait for.
+        if moved and _has_under_way(now):
+            transaction.set_rollback(True, using=Campaign.database())
+            return False
+    if moved and not is_cancelled:
         _log(now, Campaign.Status.FINISHED)
         transaction.on_commit(
             lambda: campaign_finished.send_robust(Campaign, campaign=fresh(campaign)),
@@ -418,6 +443,10 @@ def _finish(campaign: Campaign) -> bool:
             robust=True,
         )
     return bool(moved)
+
+
+def _has_under_way(campaign: Campaign) -> bool:
+    return campaign.queued_rows > sum(campaign.counts().values())
 
 
 def _melt_tallies() -> None:

@@ -362,7 +362,8 @@ def retry_batch(campaign_id: int, *, before: datetime) -> int:
     """Queue again up to `SWEEP_BATCH` messages of a campaign: not sent -> queued.
 
     Args:
-        campaign_id: of the campaign, whose messages have no secrets.
+        campaign_id: of the campaign, whose row the caller's transaction holds, and whose messages
+            have no secrets.
         before: what came to `not_sent` later is left as it is.
 
     Returns:
@@ -374,7 +375,8 @@ def retry_batch(campaign_id: int, *, before: datetime) -> int:
     not_sent = rows.filter(campaign=campaign_id, status=Status.NOT_SENT, updated_at__lt=before)
     columns = not_sent.values_list("pk", *COLUMNS, named=True)
     with transaction.atomic(using=database):
-        found = list(locked(columns)[:SWEEP_BATCH])
+        # What another is at, such as to strip it, is left to it: it may wait for the campaign.
+        found = list(locked(columns, skips=True)[:SWEEP_BATCH])
         if found:
             MessageLog.objects.using(database).filter(pk__in=[row.pk for row in found]).update(
                 status=Status.QUEUED, reason="", send_at=DatabaseNow(), updated_at=timezone.now()

@@ -17,9 +17,9 @@ UNDONE_RETRIES = 5
 UNDONE_PAUSE = 0.01
 """Seconds until then at most, the first time; twice as long each time after it."""
 
-DEADLOCKS = frozenset({"40P01", "40001", 1213})
-"""SQLSTATEs of PostgreSQL's and an error number of MariaDB's: the database undid one of several
-transactions that waited for one another."""
+DEADLOCKS = frozenset({"40P01", "40001", 1213, 1467})
+"""SQLSTATEs of PostgreSQL's and error numbers of MariaDB's: the database undid one of several
+transactions that waited for one another; the last one where it was for the next key of a table."""
 
 
 def non_atomic(view: View) -> View:

@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 import traceback
 import weakref
 from collections import Counter
@@ -782,16 +783,147 @@ def test_retry__unknown_messages_are_left_to_a_person(loaded, askable):
     assert campaign.counts() == {"unknown": 2}
 
 
-def test_retry__goes_on_where_a_process_died_over_it(loaded, askable):
-    campaign = start_campaign(loaded(2))
-    Campaign.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+@pytest.fixture
+def unsent(loaded):
+    """A campaign that has finished, of so many messages that were not sent."""
+
+    def unsent(count):
+        campaign = start_campaign(loaded(count))
+        Campaign.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+        work()
+        campaign.refresh_from_db()
+        assert (campaign.status, campaign.counts()) == ("finished", {"not_sent": count})
+        return campaign
+
+    return unsent
+
+
+def after(monkeypatch, then):
+    """Have this done after each batch that is queued again, in its transaction."""
+    retry = lifecycle.retry_batch
+
+    def and_then(*args, **kwargs):
+        moved = retry(*args, **kwargs)
+        then(moved)
+        return moved
+
+    monkeypatch.setattr(lifecycle, "retry_batch", and_then)
+
+
+def test_retry__process_that_dies_over_it_leaves_none_of_its_messages_behind(
+    unsent, askable, monkeypatch
+):
+    campaign = unsent(2)
+    monkeypatch.setattr(lifecycle, "SWEEP_BATCH", 1)
+    batches = []
+
+    def die(moved):
+        batches.append(moved)
+        if len(batches) == 2:
+            raise SystemExit
+
+    after(monkeypatch, die)
+    with pytest.raises(SystemExit):
+        retry_campaign(campaign)
+
     work()
-    assert lifecycle.retry_batch(campaign.pk, before=timezone.now()) == 2
-
-    assert retry_campaign(campaign) == 0
-
+    assert campaign.counts() == {"accepted": 1, "not_sent": 1}
+    assert retry_campaign(campaign) == 1
     work()
     assert campaign.counts() == {"accepted": 2}
+
+
+def test_retry__nothing_to_do_leaves_it_finished(unsent, askable):
+    campaign = unsent(1)
+    retry_campaign(campaign)
+    work()
+
+    assert retry_campaign(campaign) == 0
+    assert campaign.status == "finished"
+
+
+def test_retry__while_it_is_being_finished(loaded, askable, monkeypatch):
+    campaign = start_campaign(loaded(1))
+    campaigns._end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED)
+    counts = Campaign.counts
+
+    def late(counted):
+        """Count, and have the message queued again before the count is used."""
+        told = counts(counted)
+        monkeypatch.setattr(Campaign, "counts", counts)
+        assert retry_campaign(Campaign.objects.get()) == 1
+        return told
+
+    monkeypatch.setattr(Campaign, "counts", late)
+
+    assert campaigns.upkeep() == 0
+
+    assert Campaign.objects.get().status == "running"
+    work()
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.counts()) == ("finished", {"accepted": 1})
+
+
+def test_retry__cancelled_in_the_middle_queues_nothing_more(unsent, askable, monkeypatch):
+    campaign = unsent(3)
+    monkeypatch.setattr(lifecycle, "SWEEP_BATCH", 1)
+    retry = campaigns._retry_batch
+
+    def and_cancel(*args, **kwargs):
+        moved = retry(*args, **kwargs)
+        cancel_campaign(Campaign.objects.get())
+        return moved
+
+    monkeypatch.setattr(campaigns, "_retry_batch", and_cancel)
+
+    assert retry_campaign(campaign) == 1
+
+    assert campaign.status == "cancelled"
+    assert campaign.finished_at is not None
+    assert campaign.counts() == {"cancelled": 1, "not_sent": 2}
+
+
+def test_retry__engine_gets_what_is_queued_again(unsent, askable, monkeypatch):
+    campaign = unsent(2)
+    monkeypatch.setattr(lifecycle, "SWEEP_BATCH", 1)
+    handed_on = []
+    monkeypatch.setattr(campaigns, "dispatch_many", lambda pks: handed_on.extend(pks))
+
+    retry_campaign(campaign)
+
+    assert sorted(handed_on) == sorted(campaign.messages.values_list("pk", flat=True))
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="its writers wait for one another anyway")
+def test_retry__waits_for_who_finishes_it_and_runs_it_again(loaded, askable, monkeypatch):
+    campaign = start_campaign(loaded(1))
+    campaigns._end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED)
+    has_under_way = campaigns._has_under_way
+    counts, retries = [], []
+    retrying = threading.Thread(target=lambda: retries.append(retried_by_another(campaign)))
+
+    def slowly(counted):
+        counts.append(1)
+        if len(counts) == 2:  # Its row is locked now.
+            retrying.start()
+            time.sleep(0.5)
+            assert retries == []
+        return has_under_way(counted)
+
+    monkeypatch.setattr(campaigns, "_has_under_way", slowly)
+
+    assert campaigns._finish(campaign)
+
+    retrying.join()
+    assert retries == [1]
+    assert Campaign.objects.get().status == "running"
+
+
+def retried_by_another(campaign):
+    try:
+        return retry_campaign(Campaign.objects.get(pk=campaign.pk))
+    finally:
+        connection.close()
 
 
 def test_retry__ends_where_what_it_queues_is_not_sent_again_at_once(loaded, askable, monkeypatch):
@@ -800,14 +932,10 @@ def test_retry__ends_where_what_it_queues_is_not_sent_again_at_once(loaded, aska
     pause_campaign(campaign)
     campaigns._end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED)
     Campaign.objects.update(expires_at=timezone.now())
-    retry = lifecycle.retry_batch
-
-    def and_expired(*args, **kwargs):
-        moved = retry(*args, **kwargs)
-        campaigns._end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED)
-        return moved
-
-    monkeypatch.setattr(lifecycle, "retry_batch", and_expired)
+    after(
+        monkeypatch,
+        lambda moved: campaigns._end_queued(campaign, to=Status.NOT_SENT, reason=Reason.EXPIRED),
+    )
 
     assert retry_campaign(campaign) == 2
 
