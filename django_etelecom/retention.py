@@ -7,7 +7,7 @@ that were kept to be mended go as a whole.
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
@@ -20,11 +20,15 @@ from . import reports
 from .conf import CATEGORIES, settings
 from .events import OPEN
 from .models import Campaign, CampaignRow, MessageLog, ReportedMessage
+from .models.clock import DatabaseNow
 from .models.messages import Status
 from .stripping import DEFAULT_BATCH, rest, strip, taken
 
 WINDOW = 10_000
 """Primary keys that are looked through by one query."""
+
+OVERDUE_MARGIN = timedelta(days=1)
+"""How much longer a question may be due than the whole schedule of `POLL_AFTER` takes."""
 
 
 @dataclass(slots=True)
@@ -85,8 +89,9 @@ def prune(
 ) -> Pruned:
     """Strip and delete messages that are past the retention of their category (`RETENTION`).
 
-    Only what has ended: nothing that waits, is under way, or is still asked about. Days count from
-    when a message was last sent, or put on record where it never was; no later report prolongs
+    Only what has ended: nothing that waits, is under way, or is still asked about. A question that
+    has been due for longer than `POLL_AFTER` goes on, and a day, is not asked any more. Days count
+    from when a message was last sent, or put on record where it never was; no later report prolongs
     them. Each batch is a transaction of its own, which other processes may work beside.
 
     Args:
@@ -98,7 +103,7 @@ def prune(
         What was done, or would be done.
 
     Raises:
-        ImproperlyConfigured: `RETENTION` cannot be used.
+        ImproperlyConfigured: `RETENTION` or `POLL_AFTER` cannot be used.
         RuntimeError: inside `atomic()`, which would hold all of it to the end.
     """
     limits = _Limits.now()
@@ -199,10 +204,18 @@ def _is_past(limits: dict[str, datetime]) -> Q:
 def _has_ended() -> Q:
     """Find what no process holds and nobody asks about any more."""
     reported = ReportedMessage.objects.filter(pk=OuterRef("pk"))
-    is_free = Q(lease_expires_at=None, next_poll_at=None)
+    # Of an account that is gone, or whose backend cannot be asked, a question stays due for ever.
+    given_up = DatabaseNow(after=-_longest_overdue())
+    is_free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=given_up)
+    is_free &= Q(next_poll_at=None) | Q(next_poll_at__lt=given_up)
     # The worker is about to ask about it.
     is_to_be_asked = Q(Exists(reported), status__in=OPEN)
     return is_free & ~Q(status__in=[Status.QUEUED, Status.SENDING]) & ~is_to_be_asked
+
+
+def _longest_overdue() -> timedelta:
+    """Return for how long a question may be due and still be asked."""
+    return timedelta(seconds=max(settings.poll_after, default=0)) + OVERDUE_MARGIN
 
 
 def _is_held() -> Q:

@@ -160,6 +160,47 @@ def test_prune__leaves_and_counts_what_has_not_ended(make_delivered, fields, day
     assert (pruned.not_ended, pruned.deleted.total(), pruned.stripped.total()) == (1, 0, 0)
 
 
+@pytest.mark.parametrize("lease", [None, timedelta(days=4)])
+def test_prune__takes_what_no_worker_can_ask_about(make_delivered, lease):
+    now = timezone.now()
+    message = make_delivered(
+        8,
+        status="accepted",
+        account="gone",
+        next_poll_at=now - timedelta(days=3, minutes=1),
+        lease_expires_at=lease and now - lease,
+    )
+    Worker().run_once()
+
+    assert prune().not_ended == 0
+
+    assert stripped() == {message.pk}
+    message.refresh_from_db()
+    assert (message.next_poll_at, message.lease_expires_at) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "overdue", "ended"), [([60], 1.1, 1), ([60, 86_400], 1.9, 0), ([], 1.1, 1)]
+)
+def test_prune__question_may_be_due_for_as_long_as_the_schedule_and_a_day(
+    make_delivered, settings, schedule, overdue, ended
+):
+    settings.ETELECOM = {**settings.ETELECOM, "POLL_AFTER": schedule}
+    make_delivered(8, status="accepted", next_poll_at=timezone.now() - timedelta(days=overdue))
+
+    pruned = prune()
+
+    assert (pruned.stripped.total(), pruned.not_ended) == (ended, 1 - ended)
+
+
+def test_prune__question_that_is_just_being_asked_is_waited_for(make_delivered):
+    now = timezone.now()
+    lease = {"lease_expires_at": now + timedelta(minutes=1)}
+    make_delivered(8, status="accepted", next_poll_at=now - timedelta(days=9), **lease)
+
+    assert prune().not_ended == 1
+
+
 def test_prune__leaves_what_a_report_has_the_worker_ask_about(make_delivered):
     asked, over = make_delivered(8, status="accepted"), make_delivered(8, status="delivered")
     ReportedMessage.objects.create(message=asked)
