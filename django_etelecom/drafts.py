@@ -62,6 +62,9 @@ class Draft:
     expires_at: datetime | None
     """None: as the category of the template has it."""
     metadata: dict[str, Any]
+    late: dict[str, list[str]]
+    """Why it is not to be sent any more, by field; what it says was good once. Only a message with
+    an idempotency key has any: it may be the repeat of one that was in time."""
 
     @property
     def account(self) -> Account:
@@ -119,6 +122,8 @@ def prepare(
 ) -> Draft:
     """Check a message and return it as a draft. Reads the database, writes nothing.
 
+    What has an idempotency key and is only too late comes back with its faults, as `late`.
+
     Raises:
         InvalidMessage: with every fault at once, keyed by field.
         ImproperlyConfigured: the template's account cannot work as it is set, or what becomes of
@@ -126,7 +131,9 @@ def prepare(
     """
     settings.check_recording()
     faults: dict[str, list[str]] = {}
+    late: dict[str, list[str]] = {}
     plan = _collect(faults, lambda: _plan(template))
+    _collect(late, lambda: _check_active(plan))
     recipient = _collect(faults, lambda: phone.normalize(to))
     chosen = _collect(faults, lambda: _route(route, plan))
     # Without the template nothing can be said of them.
@@ -134,10 +141,14 @@ def prepare(
     digest_of_key = _collect(faults, lambda: idempotency_digest(idempotency_key))
     sender_pk = _collect(faults, lambda: _sender_pk(sent_by))
     start = _collect(faults, lambda: _instant("send_at", send_at))
-    expires = _collect(faults, lambda: _expiry(expires_at, after=start))
+    expires = _collect(faults, lambda: _instant("expires_at", expires_at))
+    _collect(late, lambda: _check_start(start))
+    _collect(late, lambda: _check_expiry(expires, after=start))
     kept = _collect(faults, lambda: _metadata(metadata))
+    if late and digest_of_key is None:
+        raise InvalidMessage(late | faults)
     if faults or plan is None or recipient is None or chosen is None or wire is None:
-        raise InvalidMessage(faults)
+        raise InvalidMessage(late | faults)
     return Draft(
         template=plan,
         recipient=recipient,
@@ -150,6 +161,7 @@ def prepare(
         send_at=start,
         expires_at=expires,
         metadata=kept or {},
+        late=late,
     )
 
 
@@ -199,9 +211,11 @@ def prepare_many(
     settings.check_recording()
     faults: dict[str, list[str]] = {}
     plan = _collect(faults, lambda: _plan(template))
+    _collect(faults, lambda: _check_active(plan))
     chosen = _collect(faults, lambda: _route(route, plan))
     sender_pk = _collect(faults, lambda: _sender_pk(sent_by))
     start = _collect(faults, lambda: _instant("send_at", send_at))
+    _collect(faults, lambda: _check_start(start))
     if faults or plan is None or chosen is None:
         raise InvalidMessage(faults)
     backend_for(plan.account)
@@ -233,9 +247,12 @@ def _plan(template: object) -> TemplatePlan:
     if plan is None or (isinstance(template, str) and plan.code != code):
         sentence = _("There is no template with the code “%(code)s”.")
         raise _fault("template", sentence % {"code": _quoted(code)})
-    if not plan.is_active:
-        raise _fault("template", _("The template “%(code)s” is not active.") % {"code": plan.code})
     return plan
+
+
+def _check_active(plan: TemplatePlan | None) -> None:
+    if plan is not None and not plan.is_active:
+        raise _fault("template", _("The template “%(code)s” is not active.") % {"code": plan.code})
 
 
 def _route(route: object, plan: TemplatePlan | None) -> tuple[str, tuple[str, ...]]:
@@ -317,21 +334,22 @@ def _instant(field: str, instant: object) -> datetime | None:
     if not isinstance(instant, datetime) or timezone.is_naive(instant):
         raise _fault(field, _("Give a datetime with a time zone."))
     # At either end of the calendar instants cannot be shown in every time zone.
-    this_year = timezone.now().year
-    if instant.year > this_year + 1:
+    if instant.year > timezone.now().year + 1:
         raise _fault(field, _("This is too far away: give at most the end of next year."))
-    if instant.year < this_year - 1:
-        raise _fault(field, _("This has passed."))
     return instant
 
 
-def _expiry(expires_at: object, *, after: datetime | None) -> datetime | None:
-    expires = _instant("expires_at", expires_at)
+def _check_start(start: datetime | None) -> None:
+    # What passed lately is sent at once.
+    if start is not None and start.year < timezone.now().year - 1:
+        raise _fault("send_at", _("This has passed."))
+
+
+def _check_expiry(expires: datetime | None, *, after: datetime | None) -> None:
     if expires is not None and expires <= timezone.now():
         raise _fault("expires_at", _("This has passed."))
     if expires is not None and after is not None and expires <= after:
         raise _fault("expires_at", _("This is before it is to be sent."))
-    return expires
 
 
 def _metadata(metadata: object) -> dict[str, Any]:

@@ -80,9 +80,16 @@ def write(message: MessageLog, draft: Draft) -> MessageLog | None:
     Raises:
         SendBlocked: a guard stops it, and its idempotency key is not taken.
         IdempotencyConflict: the earlier one is of other content.
-        InvalidMessage: something it points at is gone.
+        InvalidMessage: something it points at is gone, or it is too late for it and its idempotency
+            key is not taken.
         OperationalError: the earlier one is not to be seen from inside the caller's transaction.
     """
+    if draft.late:
+        # Nothing is sent by it, but what was sent in time is told.
+        earlier = _of_its_key(message)
+        if earlier is None:
+            raise InvalidMessage(draft.late)
+        return _same(earlier, draft)
     database = MessageLog.database()
     try:
         # What a draft that waits meets when its turn comes is `guards.at_dispatch`'s.

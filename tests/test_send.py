@@ -18,7 +18,7 @@ from django_etelecom.client.codes import Refusal
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.exceptions import IdempotencyConflict, InvalidMessage
 from django_etelecom.models import MessageLog, MessageTemplate, RouteRule
-from django_etelecom.services import check_message, send_message
+from django_etelecom.services import check_message, queue_message, resend_message, send_message
 
 PHONE = "0912 345 678"
 WIRE_PHONE = "84912345678"
@@ -596,6 +596,80 @@ def test_send__same_key_for_other_content_conflicts(scripted, otp_template, chan
         send_message(**{**content, **changed}, idempotency_key="key")
 
     assert len(scripted.sent) == 1
+
+
+def no_more(late):
+    """What may be wrong with a call that was good when it was made first."""
+    if late == "inactive":
+        MessageTemplate.objects.update(is_active=False)
+        return {}
+    past = timezone.now() - timedelta(seconds=1)
+    MessageLog.objects.update(expires_at=past)
+    return {"expires_at": past}
+
+
+LATE = pytest.mark.parametrize("late", ["expired", "inactive"])
+
+
+@committing
+@LATE
+@pytest.mark.parametrize("by", [send_message, queue_message])
+def test_send__same_key_and_content_too_late_returns_the_first_row(
+    scripted, otp_template, late, by
+):
+    first = by("login_otp", PHONE, {"otp": "123456"}, idempotency_key="key")
+    sent = len(scripted.sent)
+    changed = no_more(late)
+
+    second = by("login_otp", PHONE, {"otp": "123456"}, idempotency_key="key", **changed)
+
+    assert (second, second.is_replay) == (first, True)
+    assert (len(scripted.sent), MessageLog.objects.count()) == (sent, 1)
+    with pytest.raises(IdempotencyConflict):
+        by("login_otp", PHONE, {"otp": "654321"}, idempotency_key="key", **changed)
+
+
+@committing
+@LATE
+def test_send__new_key_too_late_raises(scripted, otp_template, late):
+    changed = no_more(late)
+
+    with pytest.raises(InvalidMessage):
+        send_message("login_otp", PHONE, {"otp": "123456"}, idempotency_key="key", **changed)
+
+    assert not MessageLog.objects.exists()
+
+
+@committing
+def test_queue__same_key_long_after_its_time_returns_the_first_row(scripted, otp_template):
+    first = queue_message("login_otp", PHONE, {"otp": "123456"}, idempotency_key="key")
+
+    for then in (timezone.now() - timedelta(days=800), datetime.min.replace(tzinfo=UTC)):
+        times = {"send_at": then, "expires_at": then}
+        again = queue_message("login_otp", PHONE, {"otp": "123456"}, idempotency_key="key", **times)
+        assert again == first
+
+
+@committing
+def test_resend__same_key_and_content_too_late_returns_the_first_row(
+    scripted, order_template, order_params
+):
+    first = send_message(order_template, PHONE, order_params)
+    again = resend_message(first, idempotency_key="key")
+    MessageTemplate.objects.update(is_active=False)
+
+    assert resend_message(first, idempotency_key="key") == again
+    with pytest.raises(InvalidMessage, match="not active"):
+        resend_message(first, idempotency_key="another")
+
+
+def test_send__what_is_wrong_with_a_late_repeat_is_told_with_it(scripted, otp_template):
+    with pytest.raises(InvalidMessage) as caught:
+        send_message(
+            "login_otp", "12", {"otp": "1"}, idempotency_key="key", expires_at=timezone.now()
+        )
+
+    assert set(caught.value.message_dict) == {"to", "expires_at"}
 
 
 @committing
