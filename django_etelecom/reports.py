@@ -32,6 +32,7 @@ from .models import InboxReport, MessageEvent, MessageLog, ReportedMessage, func
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Source, Status
 from .redaction import clean_text, mask_text, redact
+from .transactions import run_until_done
 
 logger = logging.getLogger("django_etelecom")
 
@@ -264,7 +265,9 @@ def keep(report: Report) -> bool:
         more reports than an honest provider sends; the status query finds what it said.
     """
     payload = redact(report.payload, ())
-    return _keep(Evidence(source=Source.WEBHOOK, payload=payload, **_told(report)))
+    evidence = Evidence(source=Source.WEBHOOK, payload=payload, **_told(report))
+    # The same report may come twice at once, and meets what the worker does by others.
+    return run_until_done(lambda: _keep(evidence))
 
 
 def _messages_of(provider_message_id: str) -> list[MessageLog]:

@@ -2,17 +2,19 @@
 
 import dataclasses
 import logging
+import threading
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import CharField, Value
 from django.db.models.functions import Concat
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
-from django_etelecom import events, lifecycle, reports, signals, summary
+from django_etelecom import events, lifecycle, reports, signals, summary, transactions
 from django_etelecom.accounts import backend_for
 from django_etelecom.client.codes import Failure, Refusal, ReportedStatus
 from django_etelecom.client.protocol import Outcome, SendResult
@@ -582,6 +584,71 @@ def test_report__said_again_with_more_is_kept(sent, believing):
 
     message.refresh_from_db()
     assert (message.channel, message.paid_messages) == ("SMS", 1)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="alone keeps them by a function")
+def test_report__that_comes_twice_at_once_undoes_neither(sent, believing, monkeypatch):
+    monkeypatch.setattr(transactions, "UNDONE_RETRIES", 0)
+    message = sent()
+    kept = []
+
+    def keep():
+        try:
+            kept.append(told(message, "success"))
+        finally:
+            connection.close()
+
+    both = [threading.Thread(target=keep) for _ in range(2)]
+    with transaction.atomic():
+        # Shared, so that both come as far as they may share it too.
+        lock = "SELECT 1 FROM etelecom_messagelog WHERE id = %s FOR KEY SHARE"
+        with connection.cursor() as cursor:
+            cursor.execute(lock, [message.pk])
+        for one in both:
+            one.start()
+        wait_until(lambda: waiting_for_locks() == 2)
+    for one in both:
+        one.join()
+
+    assert kept == [True, True]
+    assert (status_of(message), message.events.count()) == ("delivered", 3)
+
+
+def waiting_for_locks():
+    asked = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with connection.cursor() as cursor:
+        # A transaction sees them as they were when it first looked.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(asked)
+        return cursor.fetchone()[0]
+
+
+def wait_until(condition, *, seconds=10):
+    ends_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends_at
+        time.sleep(0.02)
+
+
+def test_report__that_was_undone_for_anothers_sake_is_kept_again(sent, believing, monkeypatch):
+    message = sent()
+    keep = reports._keep
+    tries = []
+
+    def undone_at_first(evidence):
+        tries.append(1)
+        if len(tries) == 1:
+            raise OperationalError(1213, "Deadlock found when trying to get lock")
+        return keep(evidence)
+
+    monkeypatch.setattr(reports, "_keep", undone_at_first)
+
+    assert told(message, "success")
+
+    assert status_of(message) == "delivered"
 
 
 def test_report__word_that_nobody_knows_is_an_event(sent, believing):

@@ -38,7 +38,6 @@ DECLARE
     kept_for bigint;
     was {_MESSAGE}%ROWTYPE;
     was_day date;
-    its_number text;
 BEGIN
     has_moved := false;
     INSERT INTO {_EVENT} (
@@ -62,9 +61,14 @@ BEGIN
     IF kept_for IS NULL THEN
         RETURN;
     END IF;
-    -- Locked, so that who strips the message has done so, or passes over it.
-    SELECT recipient INTO its_number FROM {_MESSAGE} WHERE id = kept_for FOR KEY SHARE;
-    IF its_number = '' THEN
+    -- Locked, so that who strips the message has done so, or passes over it; and at once as firmly
+    -- as it takes to move it: of two that share it, and then ask for more, one would be undone.
+    IF cardinality(movable) = 0 THEN
+        SELECT * INTO was FROM {_MESSAGE} WHERE id = kept_for FOR KEY SHARE;
+    ELSE
+        SELECT * INTO was FROM {_MESSAGE} WHERE id = kept_for FOR UPDATE;
+    END IF;
+    IF was.recipient = '' THEN
         UPDATE {_EVENT} SET provider_status = '', payload = '' WHERE id = event_pk;
         RETURN;
     END IF;
@@ -74,7 +78,6 @@ BEGIN
     IF cardinality(movable) = 0 THEN
         RETURN;
     END IF;
-    SELECT * INTO was FROM {_MESSAGE} WHERE id = kept_for FOR UPDATE;
     has_moved := was.status = ANY(movable);
     -- Or it says again what is known, perhaps with more about it.
     IF has_moved OR (was.status = told_status AND was.status_source = '{Source.WEBHOOK}') THEN
