@@ -684,7 +684,8 @@ def _in_an_hour(**options):
 
 
 def _claim():
-    return lifecycle.claim_due(etelecom_settings.account("default"), 8)
+    claims = lifecycle.claim_due(etelecom_settings.account("default"), 8)
+    return [message for claimed in claims for message in claimed.messages]
 
 
 def test_limit__holds_where_what_was_queued_yesterday_goes_today(guarded, advertisement, askable):
