@@ -126,20 +126,33 @@ def _about(key: tuple[Hashable, ...], read: Callable[[], int]) -> int:
     now = time.monotonic()
     with _lock:
         reading = _readings.get(key)
+        noted = reading.since if reading else 0
     if reading is None or now - reading.read_at > FRESH_FOR:
-        reading = _Reading(read(), now)
+        value = read()
         with _lock:
-            _readings[key] = reading
+            # What other threads have let through meanwhile was perhaps not there to be read.
+            meanwhile = reading.since - noted if reading else 0
+            reading = _readings[key] = _Reading(value, now, meanwhile)
     return reading.value + reading.since
 
 
 def _spent(alias: str, since: date) -> int:
     rows = DayTally.objects.using(MessageLog.database()).filter(account=alias, day__gte=since)
     kinds = rows.values_list("day", "template_code", "channel", "network", "status").order_by()
-    spent = 0
+    spent = _under_way(alias)
     for *_kind, status, number, paid in kinds.annotate(Sum("number"), Sum("paid_messages")):
         spent += max(number, paid) if status in PAID else paid
     return spent
+
+
+def _under_way(alias: str) -> int:
+    """Count the messages that are being sent, or are at their transaction's commit: each may cost.
+
+    Those that wait for a worker are let through when it claims them.
+    """
+    messages = MessageLog.objects.using(MessageLog.database()).filter(account=alias).order_by()
+    at_commit = messages.filter(status=Status.QUEUED, campaign=None, send_at=None)
+    return messages.filter(status=Status.SENDING).count() + at_commit.count()
 
 
 def _sent(alias: str, category: str, budget: Limit) -> int:

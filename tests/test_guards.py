@@ -1080,6 +1080,41 @@ def test_spending__is_read_anew_after_a_while(capped, order_template, order_para
     assert spending.spendings(etelecom_settings.account("default"))[0].spent == 0
 
 
+def test_spending__counts_what_a_transaction_is_to_send(
+    capped, order_template, order_params, monkeypatch
+):
+    monkeypatch.setattr(spending, "FRESH_FOR", 0)
+    capped(MAX_PAID_PER_DAY=2)
+    with transaction.atomic():
+        for _ in range(2):
+            send_message("order_confirmation", PHONE, order_params)
+        error = blocked(send_message, "order_confirmation", PHONE, order_params)
+
+    assert error.reason == "spending_cap"
+
+
+def test_spending__counts_what_is_being_sent_and_not_what_waits(
+    capped, order_template, make, monkeypatch
+):
+    monkeypatch.setattr(spending, "FRESH_FOR", 0)
+    capped(MAX_PAID_PER_DAY=9)
+    make(status="sending")
+    make(status="queued", send_at=timezone.now())
+    make(status="sending", account="another")
+
+    assert spending.spendings(etelecom_settings.account("default"))[0].spent == 1
+
+
+def test_spending__keeps_what_is_let_through_while_it_is_read(capped, monkeypatch):
+    monkeypatch.setattr(spending, "FRESH_FOR", 0)
+    capped(MAX_PAID_PER_DAY=9)
+    account = etelecom_settings.account("default")
+    spending.spendings(account)
+    monkeypatch.setattr(spending, "_spent", lambda *_: spending.note_sending(account, 3) or 0)
+
+    assert spending.spendings(account)[0].spent == 3
+
+
 def test_budget__of_an_account(guarded, otp_template):
     guarded("otp", BUDGET=(3, 60))
     for last in range(3):
