@@ -187,8 +187,10 @@ class ListedNumberAdmin(AskableLists):
             "import_url": self.has_add_permission(request) and self.url("import"),
         }
         response = super().changelist_view(request, {**told, **(extra_context or {})})
-        if isinstance(response, TemplateResponse) and response.context_data:
-            self._record_list(request, response.context_data["cl"])
+        # An action may have answered in its place, as one that asks whether it is meant.
+        page = response.context_data if isinstance(response, TemplateResponse) else None
+        if page and "cl" in page:
+            self._record_list(request, page["cl"])
         return response
 
     def _record_list(self, request: HttpRequest, listed: ListedNumbers) -> None:

@@ -90,8 +90,10 @@ class MessageLogAdmin(MessagePage, SendPages, NumberPages, AskableLists):
             "may_answer": may_answer(request),
         }
         response = super().changelist_view(request, {**told, **(extra_context or {})})
-        if isinstance(response, TemplateResponse) and response.context_data:
-            record_list(request, response.context_data["cl"])
+        # An action may have answered in its place, as one that asks whether it is meant.
+        page = response.context_data if isinstance(response, TemplateResponse) else None
+        if page and "cl" in page:
+            record_list(request, page["cl"])
         return response
 
     def get_search_results(

@@ -595,6 +595,19 @@ def test_import__takes_no_other_method(admin_client):
     assert admin_client.put(url("suppression", "import")).status_code == 405
 
 
+def test_list__an_action_asks_before_it_deletes(admin_client):
+    row = put("suppression", note="Call 0912 345 678")
+
+    response = admin_client.post(
+        url("suppression"), {"action": "delete_selected", "_selected_action": [row.pk]}
+    )
+
+    assert "Are you sure" in page(response)
+    assert "345" not in page(response)
+    assert Suppression.objects.count() == 1
+    assert logged() == []
+
+
 def test_list__an_action_on_nothing_changes_nothing(admin_client):
     put("suppression")
 
