@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 
-from .. import phone
+from ..covers import Cover
 from ..exceptions import InvalidMessage
 from ..models import Campaign
 from ..numerals import grouped
@@ -27,7 +27,7 @@ from .forms import admin_form, unusable_settings
 from .guarded import foresight_context
 from .log import recorded
 from .moves import make_move, may_send
-from .numbers import sees_numbers
+from .numbers import sees_numbers, shown_number
 from .upload_forms import (
     ColumnsForm,
     ConfirmForm,
@@ -176,10 +176,8 @@ def check_page(
         first=[
             {
                 "row": message.campaign_row,
-                "recipient": phone.display(message.recipient)
-                if whole
-                else phone.mask(message.recipient),
-                "text": text,
+                "recipient": shown_number(message, whole=whole),
+                "text": text if whole else Cover(message.recipient).text(text),
             }
             for message, text in check.first
         ],

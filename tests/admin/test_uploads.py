@@ -442,11 +442,18 @@ def test_check__of_a_route_that_costs_one_sum(upload, default_route, sender):
     assert "About 2" in page(sender.get(url("change", Campaign.objects.get())))
 
 
-def test_check__numbers_are_for_who_may_see_them(checking, sender, admin_client):
-    assert "84912•••678" in page(sender.get(url("change", checking)))
+def test_check__numbers_are_for_who_may_see_them(upload, sender, admin_client):
+    upload(line("0912345678", name="An 0912 345 678"), line("0912345679", name="Chi 0912345679"))
+    where = url("change", Campaign.objects.get())
+
+    masked = page(sender.get(where))
+
+    assert "84912•••678" in masked
+    assert "Dear An 0•••, order" in masked
+    assert "345" not in masked
     assert recorded() == ["Uploaded."]
-    assert "0912 345 678" in page(admin_client.get(url("change", checking)))
-    assert recorded() == ["Uploaded.", "Saw 3 numbers."]
+    assert "Dear An 0912 345 678, order" in page(admin_client.get(where))
+    assert recorded() == ["Uploaded.", "Saw 2 numbers."]
 
 
 def test_check__template_without_text(upload, order_template, sender):
