@@ -22,7 +22,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from ..covers import Cover
+from ..covers import cover_messages
 from ..exceptions import InvalidMessage
 from ..explanation import Step, explain, network_name
 from ..models import Consent, MessageLog, Suppression
@@ -34,7 +34,7 @@ from ..transactions import non_atomic
 from .cancel import cancel_one
 from .log import recorded
 from .number_pages import disclose, erase, erase_page, may_disclose, may_erase
-from .numbers import SAW_NUMBER, record_sight, sees_numbers, shown_number
+from .numbers import SAW_NUMBER, covered, record_sight, sees_numbers, shown_number
 from .refresh import refresh_one
 from .rendering import filled_text, legible
 from .sending import again_page, may_resend, may_send
@@ -194,17 +194,14 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """Return a message as this person may see it; `cover` is what lies on its number."""
+        """Return a message as this person may see it; `cover` is what lies on numbers in it."""
         rows = self.get_queryset(request)
         rows = rows.select_related("template", "campaign", "sent_by", "resend_of")
         try:
             message: Any = rows.get(pk=object_id)
         except (MessageLog.DoesNotExist, ValueError):
             return None
-        message.cover = None
-        if not message.is_stripped and not sees_numbers(request):
-            message.cover = Cover(message.recipient)
-            message.cover.lay_on(message)
+        cover_messages([message], whole=sees_numbers(request))
         return message
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -247,6 +244,7 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
             "number_urls": self._number_urls(request, message),
             "listed_url": self._listed_url(request, message),
             "chain": chain_of(message),
+            "campaign_name": covered(message, str(message.campaign or "")),
             "sees_campaigns": request.user.has_perm("etelecom.view_campaign")
             or request.user.has_perm("etelecom.send_campaign"),
         }
@@ -286,10 +284,8 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     @admin.display(description=_("sent by"))
     def sender_in_words(self, message: Any) -> SafeString | str:
         # Customers may be users whose name is their number.
-        sender = str(message.sent_by or "")
-        return sender and format_html(
-            "<bdi>{}</bdi>", message.cover.text(sender) if message.cover else sender
-        )
+        sender = covered(message, str(message.sent_by or ""))
+        return sender and format_html("<bdi>{}</bdi>", sender)
 
     @admin.display(description=_("network"))
     def network_in_words(self, message: MessageLog) -> str:

@@ -30,6 +30,11 @@ def shown_number(row: MessageLog | ListedNumber, *, whole: bool) -> str:
     return phone.display(row.recipient) if whole else phone.mask(row.recipient)
 
 
+def covered(message: Any, text: str) -> str:
+    """Return a text beside a message as its `cover` lets it be seen, such as its sender's name."""
+    return message.cover.text(text) if message.cover else text
+
+
 def record_sight(
     request: HttpRequest,
     what: str,

@@ -57,7 +57,7 @@ class Repeat:
     first: MessageLog
     way: Way
     cover: Cover | None
-    """Over its number, from a person who may not see it."""
+    """Over its number and those that it repeats, from a person who may not see them."""
 
     def kept(self, plan: TemplatePlan, *, ask_also: Iterable[str] = ()) -> Kept:
         """Return what the new message takes over, by today's template.

@@ -25,7 +25,7 @@ from django.views.generic import View
 
 from .. import phone
 from ..client.opaque import Opaque
-from ..covers import Cover
+from ..covers import covers_of
 from ..exceptions import IdempotencyConflict, InvalidMessage, SendBlocked
 from ..models import MessageLog, MessageTemplate
 from ..models.messages import Status
@@ -254,7 +254,7 @@ class SendMessageView(View):
         first = self._named
         if first is None or first.is_stripped:
             return None
-        cover = None if sees_numbers(self.request) else Cover(first.recipient)
+        cover = None if sees_numbers(self.request) else covers_of([first])[first.pk]
         return Repeat(first, Way.named(self.request.GET.get("way", "")), cover)
 
     @cached_property

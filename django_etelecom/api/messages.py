@@ -13,7 +13,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 
 from .. import phone
-from ..covers import Cover
+from ..covers import Cover, cover_messages
 from ..finding.events import events_of
 from ..finding.key_walk import KeyWalk
 from ..models import MessageLog
@@ -55,18 +55,21 @@ from .views import ApiView
 
 def shown(request: Any, message: Any, *, with_events: bool = False) -> dict[str, Any]:
     """Return what is told of a message to the user of a request, who may not see its number."""
-    message.shown_sender = str(message.sent_by.get_username()) if message.sent_by else None
-    serializer = MessageSerializer
     if with_events:
-        serializer = MessageWithEventsSerializer
         message.shown_events, message.has_more_events = events_of(message)
-    if not message.is_stripped and not sees_numbers(request):
-        cover = Cover(message.recipient)
-        cover.lay_on(message)
-        cover.lay_on_events(getattr(message, "shown_events", ()))
-        message.shown_sender = message.shown_sender and cover.text(message.shown_sender)
-    told: dict[str, Any] = shared(serializer).to_representation(message)
-    return told
+    serializer = MessageWithEventsSerializer if with_events else MessageSerializer
+    return _shown(request, [message], serializer)[0]
+
+
+def _shown(request: Any, messages: list[Any], serializer: Any) -> list[dict[str, Any]]:
+    cover_messages(messages, whole=sees_numbers(request))
+    for message in messages:
+        sender = str(message.sent_by.get_username()) if message.sent_by else None
+        if message.cover:
+            message.cover.lay_on_events(getattr(message, "shown_events", ()))
+            sender = sender and message.cover.text(sender)
+        message.shown_sender = sender
+    return [shared(serializer).to_representation(message) for message in messages]
 
 
 def written(request: Any, message: MessageLog) -> Response:
@@ -120,7 +123,7 @@ class MessagesView(ApiView):
         query = self.query(MessageQuery)
         walk = KeyWalk(stored_messages(), asked_for(query))
         page = read_page(walk, query.get("cursor"), query["limit"])
-        return page.answer(request, [shown(request, message) for message in page.rows])
+        return page.answer(request, _shown(request, page.rows, MessageSerializer))
 
     def post(self, request: Any) -> Response:
         body = self.body(SendBody)

@@ -15,7 +15,7 @@ from django_etelecom.admin.timeline import MOST_RESENDS
 from django_etelecom.finding.events import MOST_EVENTS
 from django_etelecom.models import MessageEvent, MessageLog
 from django_etelecom.services import queue_campaign, queue_message, resend_message, send_message
-from tests.admin.conftest import PHONE, page, page_of
+from tests.admin.conftest import PHONE, page, page_of, send_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,6 +78,27 @@ def test_number__is_masked_wherever_it_stands(viewer, echoed):
     assert not shows_number(html)
     assert "849123" not in html
     assert "Ring 0••• first" in html
+
+
+def test_number__is_masked_in_the_name_of_its_campaign(viewer, message):
+    campaign = queue_campaign(message.template, [], name="For 0912.345.678")
+    MessageLog.objects.update(campaign=campaign)
+
+    html = page(viewer.get(page_of(message)))
+
+    assert "For 0•••" in html
+    assert not shows_number(html)
+
+
+def test_number__of_the_first_is_masked_where_it_is_sent_again_to_another(resender, echoed):
+    again = resend_message(echoed, to="0987 654 321")
+
+    for message in (again, resend_message(again, to="0987 654 322")):
+        html = page(resender.get(page_of(message)))
+        assert "Ring 0••• first" in html
+        assert not shows_number(html)
+        form = f"{send_url('order_confirmation')}&resend_of={message.public_id}"
+        assert not shows_number(page(resender.get(form)))
 
 
 def test_number__is_on_no_history_page(viewer, watcher, echoed):

@@ -129,8 +129,9 @@ class Place:
 
 @pytest.fixture
 def place(askable, order_template, order_params):
-    send_message(order_template, PHONE, order_params)
-    return Place(order_template, order_params)
+    params = order_params | {"note": "Call 0912345678"}
+    send_message(order_template, PHONE, params)
+    return Place(order_template, params)
 
 
 def test_addresses__each_is_told_of():
@@ -175,6 +176,8 @@ def test_numbers__are_told_to_none_who_may_not_see_them(place, clients, role):
         client.post(place.address("message_check"), place.body),
         client.post(place.address("refresh")),
         client.post(place.address("resend")),
+        client.post(place.address("resend"), {"to": "0987 654 321"}),
+        client.get(place.address("messages")),
         client.post(place.address("cancel")),
         client.get(place.address("campaigns")),
         client.post(place.address("campaigns"), place.campaign_body),
