@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ..covers import cover_messages
 from ..explanation import network_name
 from ..finding.key_walk import KeyWalk
 from ..models import MessageLog
@@ -31,7 +32,7 @@ from ..transactions import non_atomic
 from .asked import described, read_address
 from .log import recorded
 from .message_list import WIDE
-from .numbers import record_sight, sees_numbers, shown_number
+from .numbers import covered, record_sight, sees_numbers, shown_number
 
 CHUNK = 1000
 """Messages that are read at once."""
@@ -78,9 +79,9 @@ def export_view(model_admin: admin.ModelAdmin[Any]) -> Callable[..., Any]:
         exported = EXPORTED_WHOLE if whole else EXPORTED_MASKED
         record_sight(request, recorded(exported, which=described(address, asked)))
         walk = KeyWalk(_with_relations(model_admin.get_queryset(request)), asked)
-        columns = _columns(whole=whole)
+        columns = _columns()
         return StreamedOverASGIToo(
-            write_csv(_lines(walk, columns), list(columns)),
+            write_csv(_lines(walk, columns, whole=whole), list(columns)),
             content_type="text/csv; charset=utf-8",
             headers={
                 "Content-Disposition": (
@@ -97,8 +98,8 @@ def _with_relations(messages: QuerySet[MessageLog]) -> QuerySet[MessageLog]:
     return messages.select_related("campaign", "sent_by").defer(*WIDE)
 
 
-def _columns(*, whole: bool) -> dict[str, Column]:
-    """Return what each column says of a message, by its heading.
+def _columns() -> dict[str, Column]:
+    """Return what each column says of a message that is covered, by its heading.
 
     In the language and time zone of the request: once the file is under way it is over.
     """
@@ -118,7 +119,7 @@ def _columns(*, whole: bool) -> dict[str, Column]:
         dated(_("Sent at")): lambda message: moment(message.sent_at),
         dated(_("Updated at")): lambda message: moment(message.updated_at),
         _("Template"): lambda message: message.template_code,
-        _("Recipient"): lambda message: shown_number(message, whole=whole),
+        _("Recipient"): lambda message: shown_number(message, whole=True),
         _("Status"): lambda message: statuses.get(message.status, message.status),
         _("Reason"): lambda message: reasons.get(message.reason, message.reason),
         _("Channel"): lambda message: message.channel,
@@ -126,8 +127,8 @@ def _columns(*, whole: bool) -> dict[str, Column]:
         _("Network"): lambda message: network_name(message.network),
         _("Paid messages"): lambda message: _number(message.paid_messages),
         _("Provider's id"): lambda message: message.provider_message_id,
-        _("Campaign"): lambda message: str(message.campaign or ""),
-        _("Sent by"): lambda message: str(message.sent_by or ""),
+        _("Campaign"): lambda message: covered(message, str(message.campaign or "")),
+        _("Sent by"): lambda message: covered(message, str(message.sent_by or "")),
     }
 
 
@@ -135,13 +136,13 @@ def _number(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _lines(walk: KeyWalk, columns: dict[str, Column]) -> Iterator[dict[str, str]]:
-    for message in _walked(walk):
+def _lines(walk: KeyWalk, columns: dict[str, Column], *, whole: bool) -> Iterator[dict[str, str]]:
+    for message in _walked(walk, whole=whole):
         yield {heading: told(message) for heading, told in columns.items()}
 
 
-def _walked(walk: KeyWalk) -> Iterator[MessageLog]:
-    """Read by the chunk, newest first.
+def _walked(walk: KeyWalk, *, whole: bool) -> Iterator[MessageLog]:
+    """Read by the chunk, newest first, numbers masked but where they are to be whole.
 
     A cursor of the database's would hold a transaction open for as long as a slow connection
     takes the file, and some databases would hand over their whole answer at once.
@@ -149,6 +150,7 @@ def _walked(walk: KeyWalk) -> Iterator[MessageLog]:
     before: int | None = None
     while True:
         stretch = walk.older(before, CHUNK)
+        cover_messages(stretch.messages, whole=whole)
         yield from stretch.messages
         if stretch.goes_on is None:
             return

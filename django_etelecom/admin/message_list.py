@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, ngettext_lazy
 
 from ..conf import settings
+from ..covers import cover_messages
 from ..finding.key_walk import COUNTED, KeyWalk
 from ..models import Campaign, MessageLog, MessageTemplate
 from ..models.messages import Status
@@ -29,7 +30,7 @@ from .asked import (
 )
 from .key_list import Choices, KeyList
 from .log import recorded
-from .numbers import record_sight, sees_numbers, shown_number
+from .numbers import record_sight, sees_numbers
 from .search import searched_for
 
 WIDE = ("params", "sealed_params", "channels", "metadata")
@@ -80,8 +81,7 @@ class MessageList(KeyList):
         walk = KeyWalk(messages, self.asked)
         self.page = self.read_page(walk)
         self.sees_numbers = sees_numbers(request)
-        for message in self.page.messages:
-            message.shown_number = shown_number(message, whole=self.sees_numbers)
+        cover_messages(self.page.messages, whole=self.sees_numbers)
         self.result_list = self.page.messages
         # What the admin's own templates count is what they show.
         self.result_count = self.full_result_count = len(self.result_list)

@@ -38,7 +38,7 @@ class MessageLogAdmin(MessagePage, SendPages, NumberPages, AskableLists):
         "status_in_words",
         "template_code",
         "created_at",
-        "sent_by",
+        "sender_in_list",
         "provider_id_in_list",
     ]
     list_select_related = ["sent_by"]
@@ -128,8 +128,12 @@ class MessageLogAdmin(MessagePage, SendPages, NumberPages, AskableLists):
         return status_badge(message)
 
     @admin.display(description=_("recipient"))
-    def number_in_list(self, message: Any) -> str:
-        return message.shown_number  # type: ignore[no-any-return]  # by `MessageList`
+    def number_in_list(self, message: MessageLog) -> str:
+        return self.number_in_words(message)
+
+    @admin.display(description=_("sent by"))
+    def sender_in_list(self, message: MessageLog) -> SafeString | str | None:
+        return self.sender_in_words(message) or None
 
     @admin.display(description=_("provider's id"))
     def provider_id_in_list(self, message: MessageLog) -> SafeString:

@@ -146,11 +146,32 @@ def test_export__what_is_not_known_is_empty(exporter, make):
         assert row[heading] == ""
 
 
-def test_export__numbers_are_whole_for_those_who_may_see_them(seer, make):
-    make()
+@pytest.fixture
+def telling(make, django_user_model):
+    """A message whose number stands in all that an export tells of it."""
+    [message] = make(
+        provider_message_id="84912345678-17",
+        channel="0912345678",
+        error_code="0912345678",
+        campaign=Campaign.objects.create(
+            template=MessageTemplate.objects.get(), name="For 0912.345.678"
+        ),
+        sent_by=django_user_model.objects.create(username="0912345678"),
+    )
+    return message
+
+
+def test_export__numbers_are_whole_for_those_who_may_see_them_alone(exporter, seer, telling, make):
     make(recipient="")
 
-    assert [row["Recipient"] for row in rows(seer.get(EXPORT))] == ["erased", "0912 345 678"]
+    [erased, whole], [_erased, masked] = rows(seer.get(EXPORT)), rows(exporter.get(EXPORT))
+
+    assert [erased["Recipient"], whole["Recipient"]] == ["erased", "0912 345 678"]
+    assert (whole["Sent by"], whole["Campaign"]) == ("0912345678", "For 0912.345.678")
+    assert masked["Recipient"] == "84912•••678"
+    assert (masked["Sent by"], masked["Campaign"]) == ("0•••", "For 0•••")
+    assert masked["Provider's id"] == "84•••-17"
+    assert not [told for told in masked.values() if "345" in told]
 
 
 def test_export__opens_as_text_and_runs_nothing(exporter, make):

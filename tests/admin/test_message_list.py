@@ -469,12 +469,15 @@ def test_search__number_of_very_many_messages_is_looked_for_among_the_newest(
 # --- Who saw which number -------------------------------------------------------------------------
 
 
-def test_numbers__are_masked_and_nothing_is_logged(viewer, make):
-    make()
+def test_numbers__are_masked_and_nothing_is_logged(viewer, make, django_user_model):
+    customer = django_user_model.objects.create(username="0912345678")
+    make(provider_message_id="84912345678-17", sent_by=customer)
 
     html = page(viewer.get(LIST))
 
     assert "84912•••678" in html
+    assert "84•••-17" in html
+    assert "<bdi>0•••</bdi>" in html
     assert not shows_number(html)
     assert entries() == []
 

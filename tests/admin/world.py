@@ -5,6 +5,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
 from django.utils import timezone
@@ -25,6 +26,7 @@ from django_etelecom.services import (
     queue_campaign,
     queue_message,
     record_consent,
+    resend_message,
     send_message,
     suppress_number,
 )
@@ -32,12 +34,12 @@ from django_etelecom.uploads import begin_upload
 from tests.admin.addresses import model_of
 from tests.admin.conftest import ORDER, PHONE
 
-HEADER = "to,customer_name,order_code,amount,delivery_date"
-LINE = "0912 345 679,An,DH-1,150000,24/12/2026"
+HEADER = "to,customer_name,order_code,amount,delivery_date,note"
+LINE = "0912 345 679,An,DH-1,150000,24/12/2026,Call 0912.345.679"
 
 
 def sheet(header: str = HEADER, name: str = "november.csv") -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, f"{header}\n{LINE}\n0912 345 67,An,=1,x,y\n".encode())
+    return SimpleUploadedFile(name, f"{header}\n{LINE}\n0912 345 67,An,=1,x,y,\n".encode())
 
 
 @dataclasses.dataclass
@@ -60,12 +62,17 @@ def params() -> dict[str, Any]:
 
 def make_world(template: MessageTemplate) -> World:
     """Fill the database; `template` is the order's, and messages go by a scripted backend."""
+    template.text += " {note}"
+    template.save()
+    customer = get_user_model().objects.create(username="0912345678")
     message = send_message(
         template,
         PHONE,
         params() | {"note": "Call 0912.345.678"},
+        sent_by=customer,
         metadata={"phone": "+84 912 345 678"},
     )
+    MessageLog.objects.filter(pk=message.pk).update(provider_message_id="84912345678-17")
     message.events.create(
         source="poll",
         status="accepted",
@@ -76,6 +83,9 @@ def make_world(template: MessageTemplate) -> World:
     lost = send_message(template, PHONE, params())
     MessageLog.objects.filter(pk=lost.pk).update(status="undelivered")
     send = {"messagelog": message, "messagelog_lost": lost}
+    # To another number: the first one still stands in what is taken over.
+    send["messagelog_again"] = resend_message(message, to="0987 654 321")
+    send["messagelog_once_more"] = resend_message(send["messagelog_again"], to="0987 654 322")
     send["messagelog_cancel"] = queue_message(
         template, PHONE, params(), send_at=timezone.now() + timezone.timedelta(days=1)
     )
