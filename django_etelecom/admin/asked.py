@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import phone
+from ..conf import settings
 from ..finding.asked import Asked
 from ..finding.search import Search, read_search
 from ..models.messages import Status
+from ..redaction import clean_text
 from .log import recorded
 
 STATUS = "status__exact"
@@ -34,6 +36,9 @@ AFTER = "after"
 POPUP = ("_popup", "_to_field", "_source_model")
 # Of Django's own lists; here they do nothing.
 PASSED_OVER = ("o", "p", "all", "e", "_facets")
+LONGEST_TOLD = 100
+"""Characters of one word that the admin's log has."""
+
 _KNOWN = frozenset((*WHICH, BEFORE, AFTER, *POPUP, *PASSED_OVER))
 
 
@@ -51,7 +56,7 @@ def read_address(address: Mapping[str, str]) -> Asked:
         statuses=_statuses(address),
         template=read_key(address, TEMPLATE),
         campaign=read_key(address, CAMPAIGN),
-        account=_word(address, ACCOUNT),
+        account=_account(address),
         search=_search(address, faults),
         since=_day(address, SINCE, faults),
         until=_day(address, UNTIL, faults),
@@ -62,8 +67,13 @@ def read_address(address: Mapping[str, str]) -> Asked:
 
 
 def described(address: Mapping[str, str], asked: Asked) -> str:
-    """Return which messages are meant, as the admin's log has it: without a whole number."""
-    told = {name: address[name].strip() for name in WHICH if address.get(name, "").strip()}
+    """Return which messages are meant, as a line of the admin's log: without a whole number."""
+    # What is searched for may be an id, which looks like anything, and takes no line of its own.
+    told = {
+        name: clean_text(address[name].strip(), LONGEST_TOLD)
+        for name in WHICH
+        if address.get(name, "").strip()
+    }
     if asked.search and asked.search.number:
         told[SEARCH] = phone.mask(asked.search.number)
     return ", ".join(f"{name}={value}" for name, value in told.items()) or recorded(
@@ -71,11 +81,11 @@ def described(address: Mapping[str, str], asked: Asked) -> str:
     )
 
 
-def _word(address: Mapping[str, str], name: str) -> str:
-    word = address.get(name, "")
-    if "\x00" in word:
-        raise SuspiciousOperation(f"{name} has a NUL.")
-    return word
+def _account(address: Mapping[str, str]) -> str:
+    alias = address.get(ACCOUNT, "")
+    if alias and alias not in settings.account_aliases:
+        raise SuspiciousOperation("There is no such account.")
+    return alias
 
 
 def _statuses(address: Mapping[str, str]) -> tuple[str, ...]:

@@ -26,7 +26,8 @@ class AskableLists(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscript
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        if len(search_term) > LONGEST:
+        # Of a NUL the form of a list's search box tells; a field that completes has no such form.
+        if "\x00" in search_term or len(search_term) > LONGEST:
             return queryset.none(), False
         return super().get_search_results(request, queryset, search_term)
 

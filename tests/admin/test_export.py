@@ -221,7 +221,8 @@ def test_export__of_a_search(exporter, make, monkeypatch):
     assert ids(exporter.get(EXPORT, {"q": "0912.345.678"})) == public_ids(reversed(found))
 
 
-def test_export__looks_through_all_windows(exporter, make, monkeypatch):
+def test_export__looks_through_all_windows(exporter, make, monkeypatch, settings):
+    settings.ETELECOM = {"ACCOUNTS": {"default": {}, "other": {}}}
     monkeypatch.setattr(export, "CHUNK", 3)
     monkeypatch.setattr(key_walk, "WINDOW", 5)
     old = make(4, account="other")
@@ -311,3 +312,25 @@ def test_record__is_written_when_it_begins(request, make, who, asked, told):
     entry = LogEntry.objects.get()
     assert entry.get_change_message() == told
     assert entry.user.username == {"exporter": "lan", "seer": "seer"}[who]
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("ICOMNI\x001", "q=ICOMNI\\u00001."),
+        ("ICOM\u202eNI", "q=ICOM\\u202eNI."),
+        ("\x00", "q=\\u0000."),
+        ("\n", "all."),
+    ],
+)
+def test_record__is_one_line_that_a_database_keeps(exporter, make, typed, told):
+    exporter.get(EXPORT, {"q": typed})
+
+    message = LogEntry.objects.get().get_change_message()
+    assert message == f"Exported as CSV, numbers masked: {told}"
+
+
+@pytest.mark.parametrize("account", ["a\x00b", "all.\nSaw nothing", "default ", "W" * 65536])
+def test_export__of_an_account_that_there_is_not_is_refused(exporter, make, account):
+    assert exporter.get(EXPORT, {"account": account}).status_code == 400
+    assert not LogEntry.objects.exists()

@@ -14,6 +14,18 @@ def test_list__nul_in_a_filter_is_a_bad_request(admin_client, model, name):
     assert admin_client.get(url, {name: "a\x00"}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("model", "field"), [("messagelog", "template"), ("messagetemplate", "route")]
+)
+def test_completion__of_a_nul_finds_nothing(admin_client, order_template, model, field):
+    asked = {"app_label": "etelecom", "model_name": model, "field_name": field, "term": "\x00"}
+
+    response = admin_client.get(reverse("admin:autocomplete"), asked)
+
+    assert response.status_code == 200
+    assert response.json()["results"] == []
+
+
 def test_list__filter_beyond_the_calendar_is_a_bad_request(admin_client):
     url = reverse("admin:etelecom_campaign_changelist")
 
