@@ -7,10 +7,16 @@ from typing import Any, NoReturn
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import (
+    APIException,
+    MethodNotAllowed,
+    ParseError,
+    PermissionDenied,
+)
 from rest_framework.parsers import BaseParser
 
 from ..client.opaque import Opaque, shielded
+from .permissions import method_of
 
 
 class BodyTooLarge(APIException):
@@ -32,6 +38,22 @@ class LengthRequired(APIException):
     default_detail = gettext_lazy("Say how long the body of this request is (Content-Length).")
 
 
+def refuse_strangers(parser_context: Any) -> None:
+    """Refuse to read a body for somebody who may not do what it is for.
+
+    Of whoever is logged in by a cookie Django looks for a token in the body, which is before the
+    view has asked for rights.
+
+    Raises:
+        MethodNotAllowed, PermissionDenied: as the view would do later.
+    """
+    view, request = parser_context["view"], parser_context["request"]._request
+    if method_of(request) not in view.rights:
+        raise MethodNotAllowed(request.method)
+    if not all(one.has_permission(request, view) for one in view.get_permissions()):
+        raise PermissionDenied
+
+
 class BoundedJSONParser(BaseParser):
     """Reads JSON in UTF-8, at most as many bytes of it as the view's `max_body` says.
 
@@ -44,6 +66,7 @@ class BoundedJSONParser(BaseParser):
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Any = None
     ) -> Opaque[Any]:
+        refuse_strangers(parser_context)
         most = parser_context["view"].max_body
         return shielded(lambda: Opaque(_decoded(_read(stream, most))))
 

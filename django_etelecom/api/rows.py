@@ -22,7 +22,7 @@ from ..client.opaque import Opaque, shielded
 from ..sheets import SheetRow, UnreadableSheet, open_sheet
 from ..sheets.delimited import BLOCK, MAX_RECORD
 from ..sheets.reading import MAX_BYTES
-from .parsers import BodyTooLarge, BoundedJSONParser
+from .parsers import BodyTooLarge, BoundedJSONParser, refuse_strangers
 
 MAX_JSON = 2_621_440
 """Bytes of a body in JSON: as many as Django keeps of one in memory."""
@@ -98,8 +98,8 @@ class FormParser(MultiPartParser):
     """Reads a form, at most as many bytes of it as the view's `max_body` says."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        # Whoever is logged in by a cookie has a token that is looked for in the form, before the
-        # view itself has looked at the length.
+        refuse_strangers(parser_context)
+        # Nor has the view looked at the length where a token is looked for.
         most = parser_context["view"].max_body
         if int(parser_context["request"].META["CONTENT_LENGTH"]) > most:
             raise BodyTooLarge(most)

@@ -530,6 +530,27 @@ def test_create__form_of_a_browser_brings_its_token(
     assert post(csrfmiddlewaretoken=token).status_code == 413
 
 
+@pytest.mark.parametrize(
+    ("where", "media_type", "status"),
+    [
+        (CAMPAIGNS, "multipart/form-data; boundary=x", 403),
+        (CAMPAIGNS, "application/json", 403),
+        ("/api/messages/", "application/json", 403),
+        ("/api/routes/", "application/json", 405),
+    ],
+)
+def test_create__body_of_a_browser_without_the_right_is_not_read(
+    django_user_model, where, media_type, status
+):
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(django_user_model.objects.create_user("lan"))
+    browser.cookies["csrftoken"] = "a" * 32
+
+    response = browser.generic("POST", where, b"--x--", media_type, **{"wsgi.input": Unread()})
+
+    assert response.status_code == status
+
+
 def test_create__stream_of_a_browser_without_a_token_is_not_read(rows, django_user_model):
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(django_user_model.objects.create_superuser("lan"))
