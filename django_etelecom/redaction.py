@@ -296,18 +296,58 @@ class _Needle(NamedTuple):
     is_base64: bool
 
 
-class _View(NamedTuple):
-    """A text read in another way."""
+class _View:
+    """A text read in another way, and where it came from."""
 
-    text: str
-    origins: Sequence[tuple[int, int]] | None = None
-    """Where each character stands in the original; None: this is the original."""
+    __slots__ = ("_before", "_origins", "_pattern", "_rewrite", "text")
+
+    def __init__(
+        self,
+        text: str,
+        before: "_View | None" = None,
+        pattern: re.Pattern[str] = _NOT_ASCII,
+        rewrite: Callable[[re.Match[str]], str] = re.Match.group,
+    ) -> None:
+        self.text = text
+        self._before = before
+        self._pattern = pattern
+        self._rewrite = rewrite
+        self._origins: Sequence[tuple[int, int]] | None = None
+
+    def rewritten(
+        self, pattern: re.Pattern[str], rewrite: Callable[[re.Match[str]], str]
+    ) -> "_View | None":
+        """Return the view with what the pattern finds rewritten, or None where it finds nothing."""
+        text, number = pattern.subn(rewrite, self.text)
+        return _View(text, self, pattern, rewrite) if number else None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where a part of the text, which is not empty, stands in the original."""
-        if self.origins is None:
-            return start, end
-        return self.origins[start][0], self.origins[end - 1][1]
+        origins = self._spans(start, end)
+        return origins[0][0], origins[-1][1]
+
+    def _spans(self, start: int, end: int) -> Sequence[tuple[int, int]]:
+        """Return where each character of a part stands in the original."""
+        if self._before is None:
+            return [(at, at + 1) for at in range(start, end)]
+        if self._origins is None:
+            # Only now: it takes far longer than to read the text, and most hold no secret.
+            self._origins = self._traced(self._before)
+        return self._origins[start:end]
+
+    def _traced(self, before: "_View") -> Sequence[tuple[int, int]]:
+        """Return where each character stands in the original."""
+        origins: list[tuple[int, int]] = []
+        position = 0
+        for match in self._pattern.finditer(before.text):
+            start, end = match.span()
+            origins += before._spans(position, start)
+            # Any part of an escape stands for the whole of it.
+            written = self._rewrite(match)
+            if written:
+                origins += [before.span(start, end)] * len(written)
+            position = end
+        return [*origins, *before._spans(position, len(before.text))]
 
 
 def _needles(secrets: Iterable[str] | Secrets) -> Sequence[_Needle]:
@@ -394,42 +434,24 @@ def _views(text: str) -> Iterator[_View]:
         return
     layer = [_View(text)]
     known = {text}
-    for _layer in range(3):
+    for left in reversed(range(3)):
         deeper: list[_View] = []
         for view in layer:
             yield view
             for gap in (_BETWEEN_DIGITS, _BETWEEN_CHARACTERS):
-                joined = _rewritten(view, gap, lambda _match: "")
+                joined = view.rewritten(gap, _nothing)
                 if joined is not None:
                     yield joined
-            for pattern, unescaped in _ESCAPES:
-                inner = _rewritten(view, pattern, unescaped)
+            for pattern, unescaped in _ESCAPES if left else ():
+                inner = view.rewritten(pattern, unescaped)
                 if inner is not None and inner.text not in known:
                     known.add(inner.text)
                     deeper.append(inner)
         layer = deeper
 
 
-def _rewritten(
-    view: _View, pattern: re.Pattern[str], rewrite: Callable[[re.Match[str]], str]
-) -> _View | None:
-    """Return the view with what the pattern finds rewritten, or None where it finds nothing."""
-    matches = list(pattern.finditer(view.text))
-    if not matches:
-        return None
-    pieces: list[str] = []
-    before = view.origins or [(at, at + 1) for at in range(len(view.text))]
-    origins: list[tuple[int, int]] = []
-    position = 0
-    for match in matches:
-        start, end = match.span()
-        written = rewrite(match)
-        pieces += (view.text[position:start], written)
-        origins += before[position:start]
-        # Any part of an escape stands for the whole of it.
-        origins += [view.span(start, end)] * len(written)
-        position = end
-    return _View("".join((*pieces, view.text[position:])), [*origins, *before[position:]])
+def _nothing(_match: re.Match[str]) -> str:
+    return ""
 
 
 def _unescaped_percent(match: re.Match[str]) -> str:
