@@ -330,7 +330,14 @@ def test_record__is_one_line_that_a_database_keeps(exporter, make, typed, told):
     assert message == f"Exported as CSV, numbers masked: {told}"
 
 
-@pytest.mark.parametrize("account", ["a\x00b", "all.\nSaw nothing", "default ", "W" * 65536])
-def test_export__of_an_account_that_there_is_not_is_refused(exporter, make, account):
+def test_export__of_an_account_that_has_left_the_settings(exporter, make):
+    make()
+    former = make(account="former")
+
+    assert ids(exporter.get(EXPORT, {"account": "former"})) == public_ids(former)
+
+
+@pytest.mark.parametrize("account", ["a\x00b", "all.\nSaw nothing", "W" * 65536])
+def test_export__of_what_is_no_accounts_name_is_refused(exporter, make, account):
     assert exporter.get(EXPORT, {"account": account}).status_code == 400
     assert not LogEntry.objects.exists()
