@@ -67,7 +67,7 @@ def set_up():
         DATABASES={"default": databases.settings(CONN_MAX_AGE=600)},
         ANYMAIL={"WEBHOOK_SECRET": "user:password"},
         ETELECOM={
-            "ACCOUNTS": {"default": {"USERNAME": "u", "PASSWORD": "p"}},
+            "ACCOUNTS": {"default": {"USERNAME": "benchmark", "PASSWORD": "benchmark-password"}},
             "WEBHOOK_TOKENS": [TOKEN],
             "CONFIRM_REPORTS": bool(os.environ.get("CONFIRMS")),
         },

@@ -1,4 +1,7 @@
-"""The backend of each account, made once in a process and kept while its settings stay."""
+"""The backend of each account, and what no report may show.
+
+Both are made once in a process and kept while the settings stay.
+"""
 
 import threading
 from typing import Any
@@ -9,8 +12,10 @@ from django.utils.module_loading import import_string
 
 from .backends.base import BaseBackend
 from .conf import Account, settings
+from .redaction import Secrets
 
 _backends: dict[str, BaseBackend] = {}
+_secrets: Secrets | None = None
 _lock = threading.Lock()
 
 
@@ -51,13 +56,26 @@ def backend_class(account: Account) -> type[BaseBackend]:
     return found
 
 
-def _forget_backends(*, setting: str, **_: Any) -> None:
+def secrets_of_provider() -> Secrets:
+    """Return all secrets that the provider has, which no report of its may show when it is stored.
+
+    A report says of no account that it is about it. Those count too that cannot be used.
+    """
+    global _secrets
+    if _secrets is None:
+        _secrets = Secrets(settings.known_to_provider.reveal())
+    return _secrets
+
+
+def _forget(*, setting: str, **_: Any) -> None:
     """Follow `override_settings`; a running site's settings do not change."""
+    global _secrets
     if setting == "ETELECOM":
+        _secrets = None
         with _lock:
             for backend in _backends.values():
                 backend.close()
             _backends.clear()
 
 
-setting_changed.connect(_forget_backends, dispatch_uid="django_etelecom.accounts")
+setting_changed.connect(_forget, dispatch_uid="django_etelecom.accounts")

@@ -69,6 +69,9 @@ KNOWN_ACCOUNT_SETTINGS = frozenset(
     }
 )
 
+SECRETS = ("USERNAME", "PASSWORD", "WEBHOOK_SECRET")
+"""What of an account only the site and the provider know."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Account:
@@ -296,6 +299,25 @@ class Settings:
         accounts = map(self.account, having)
         return Opaque(tuple(filter(None, (one.webhook_secret.reveal() for one in accounts))))
 
+    @property
+    def known_to_provider(self) -> Opaque[tuple[str, ...]]:
+        """The credentials and shared tokens of all accounts, and the tokens of the webhook.
+
+        Whatever form the settings have; what is no text is left out.
+        """
+        entries = _mapping(self.raw.get("ACCOUNTS")).values()
+        tokens = self.raw.get("WEBHOOK_TOKENS")
+        return Opaque(
+            tuple(
+                secret
+                for secret in (
+                    *(_mapping(entry).get(name) for entry in entries for name in SECRETS),
+                    *(tokens if isinstance(tokens, list | tuple) else ()),
+                )
+                if isinstance(secret, str)
+            )
+        )
+
     def _fault_of_tokens(self) -> str:
         tokens = self.raw.get("WEBHOOK_TOKENS", ())
         if not isinstance(tokens, list | tuple):
@@ -388,6 +410,10 @@ class Settings:
             if strip and delete and strip >= delete:
                 return f"{named} deletes what is not stripped yet: 'strip' is less than 'delete'."
         return ""
+
+
+def _mapping(value: object) -> Mapping[Any, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -19,19 +19,20 @@ from django.db.models import Case, Exists, F, OuterRef, Q, When
 from django.utils import timezone
 
 from . import events
-from .accounts import backend_for
+from .accounts import backend_for, secrets_of_provider
 from .backends.base import BaseBackend
 from .client.codes import Failure, ReportedStatus
 from .client.interrupts import comes_from_outside
 from .client.opaque import bare
 from .client.status import Report, StatusResult
-from .conf import Account, settings
+from .client.wire import MAX_STATUS
+from .conf import settings
 from .events import OPEN, Evidence, storable_http_status
 from .lifecycle import lease
 from .models import InboxReport, MessageEvent, MessageLog, ReportedMessage, functions
 from .models.clock import DatabaseNow
 from .models.messages import Reason, Source, Status
-from .redaction import clean_text, mask_text, redact
+from .redaction import Secrets, clean_text, mask_text, redact
 from .transactions import run_until_done
 
 logger = logging.getLogger("django_etelecom")
@@ -144,7 +145,7 @@ def ask(message: MessageLog, backend: BaseBackend) -> tuple[Evidence, BaseExcept
     """
     try:
         result = backend.get_status(message.provider_message_id)
-        return _of_answer(result, message, backend.account), result.interrupt
+        return _of_answer(result, message, backend.secrets), result.interrupt
     # A backend is not meant to raise; its error may show credentials, so its name alone goes on.
     except BaseException as error:  # noqa: BLE001
         stop = comes_from_outside(error)
@@ -158,8 +159,7 @@ def ask(message: MessageLog, backend: BaseBackend) -> tuple[Evidence, BaseExcept
         return evidence, bare(error) if stop else None
 
 
-def _of_answer(result: StatusResult, message: MessageLog, account: Account) -> Evidence:
-    secrets = account.credentials
+def _of_answer(result: StatusResult, message: MessageLog, secrets: Secrets) -> Evidence:
     report = result.report
     if report is not None and report.provider_message_id not in ("", message.provider_message_id):
         result = dataclasses.replace(
@@ -175,24 +175,28 @@ def _of_answer(result: StatusResult, message: MessageLog, account: Account) -> E
         status=None,
         reason=Reason(code) if code else "",
         http_status=storable_http_status(result.http_status),
-        provider_status=clean_text(mask_text(result.provider_status, secrets.reveal()), 50),
-        provider_detail=clean_text(mask_text(result.provider_detail, secrets.reveal()), 500),
-        failure_detail=clean_text(mask_text(result.failure_detail, secrets.reveal()), 255),
-        payload=redact(result.payload, secrets.reveal()),
+        provider_status=clean_text(mask_text(result.provider_status, secrets), 50),
+        provider_detail=clean_text(mask_text(result.provider_detail, secrets), 500),
+        failure_detail=clean_text(mask_text(result.failure_detail, secrets), 255),
+        payload=redact(result.payload, secrets),
     )
-    return evidence if report is None else dataclasses.replace(evidence, **_told(report))
+    return evidence if report is None else dataclasses.replace(evidence, **_told(report, secrets))
 
 
-def _told(report: Report) -> dict[str, Any]:
-    """Return what a report says, as fields of evidence."""
+def _told(report: Report, secrets: Secrets) -> dict[str, Any]:
+    """Return what a report says, as fields of evidence, without secrets."""
+
+    def words(text: str, limit: int) -> str:
+        return clean_text(mask_text(text, secrets, may_be_cut=len(text) >= MAX_STATUS), limit)
+
     paid = report.paid_messages
     return {
         "status": STATUS_BY_WORD.get(report.status) if report.status else None,
         "provider_message_id": report.provider_message_id,
-        "provider_status": clean_text(report.provider_status, 50),
-        "channel": clean_text(report.channel, 50),
-        "error_code": clean_text(report.error_code, 50),
-        "network": clean_text(report.network, 20),
+        "provider_status": words(report.provider_status, 50),
+        "channel": words(report.channel, 50),
+        "error_code": words(report.error_code, 50),
+        "network": words(report.network, 20),
         "paid_messages": paid if paid is not None and 0 <= paid <= MOST_PAID else None,
     }
 
@@ -264,8 +268,9 @@ def keep(report: Report) -> bool:
         Whether it is in the database now. It is not where the inbox is full, or where a message has
         more reports than an honest provider sends; the status query finds what it said.
     """
-    payload = redact(report.payload, ())
-    evidence = Evidence(source=Source.WEBHOOK, payload=payload, **_told(report))
+    secrets = secrets_of_provider()
+    payload = redact(report.payload, secrets)
+    evidence = Evidence(source=Source.WEBHOOK, payload=payload, **_told(report, secrets))
     # The same report may come twice at once, and meets what the worker does by others.
     return run_until_done(lambda: _keep(evidence))
 

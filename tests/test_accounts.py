@@ -6,7 +6,7 @@ import uuid
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_etelecom.accounts import backend_for
+from django_etelecom.accounts import backend_for, secrets_of_provider
 from django_etelecom.backends import http
 from django_etelecom.backends.base import BaseBackend, Outgoing
 from django_etelecom.backends.console import ConsoleBackend
@@ -15,6 +15,7 @@ from django_etelecom.client import protocol
 from django_etelecom.client.codes import Failure
 from django_etelecom.client.protocol import Outcome
 from django_etelecom.conf import settings as etelecom_settings
+from django_etelecom.redaction import redact
 from django_etelecom.schema import Wire
 
 GOOD = {"USERNAME": "canary-username", "PASSWORD": "canary-password"}
@@ -53,6 +54,23 @@ def test_backend__follows_changed_settings(account):
 
     assert backend_for("default") is not before
     assert backend_for("default").account.timeout == 3
+
+
+def test_secrets__are_spelled_once_while_the_settings_stay(account):
+    account()
+    before = secrets_of_provider()
+    assert secrets_of_provider() is before
+
+    account(PASSWORD="canary-changed")
+
+    assert redact({"a": "canary-changed"}, secrets_of_provider()) == '{"a": "•••"}'
+
+
+@pytest.mark.parametrize("accounts", [None, {"a": None, "b": {"PASSWORD": 1}}])
+def test_secrets__of_accounts_that_cannot_be_used(settings, accounts):
+    settings.ETELECOM = {"ACCOUNTS": accounts, "WEBHOOK_TOKENS": ["canary-token", 7]}
+
+    assert redact({"a": "canary-token"}, secrets_of_provider()) == '{"a": "•••"}'
 
 
 def test_backend__other_settings_do_not_touch_it(account, settings):

@@ -264,9 +264,14 @@ class Site:
         return SimpleUploadedFile("november.csv", content.encode())
 
     def report(self, **changes: object) -> dict[str, object]:
-        """What the provider reports, every parameter echoed."""
-        echo = json.dumps(self.params())
-        return {"IdOmniMess": "I1", "Status": "SUCCESS", "list_param": echo, **changes}
+        """What the provider reports, with an echo of all that it knows."""
+        echoed = {
+            "list_param": json.dumps(self.params()),
+            "username": self.canaries["username"],
+            "password": self.canaries["password"],
+            "Detail": f"posted to /webhooks/{self.canaries['webhook token']}/",
+        }
+        return {"IdOmniMess": "I1", "Status": "SUCCESS", **echoed, **changes}
 
     def command(self, *arguments: str) -> None:
         """Run a command as a person does, who sees its errors."""
@@ -546,7 +551,8 @@ def settings_cannot_be_used(site):
         site.configure(site.simulator, **changes)
         site.view(lambda: queue_message(TEMPLATE, PHONE, site.params()))
         site.view(site.send)
-        site.provider.report(site.canaries["webhook token"], site.report())
+        # Nobody could send a password that is no text, nor could it be echoed.
+        site.provider.report(site.canaries["webhook token"], site.report(password=None))
         site.command("check")
         call_command("etelecom_worker", "--once")
 
