@@ -219,8 +219,9 @@ def _holds_values(name: object) -> bool:
 class LogFilter(logging.Filter):
     """Masks the site's own secrets and every phone number in each record, and lets it pass.
 
-    In the message, its arguments, tracebacks whatever renders them, and `extra`. It belongs on
-    handlers: a filter of a logger sees nothing of the loggers below it.
+    In the message, its arguments, tracebacks whatever renders them, and `extra`. A request of the
+    webhook is taken away. It belongs on handlers: a filter of a logger sees nothing of the loggers
+    below it.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -245,12 +246,32 @@ def _mask_record(record: logging.LogRecord) -> None:
     masked = mask(message)
     if masked != message or _masked_value(record.args) is not record.args:
         record.msg, record.args = masked, None
+    if _is_of_webhook(getattr(record, "request", None)):
+        _take_request_away(record)
     if record.exc_info and record.exc_info[1] is not None:
         error = cast(BaseException, _masked_error(record.exc_info[1], {}))
         record.exc_info = (type(error), error, record.exc_info[2])
     for name, value in list(vars(record).items()):
         if name in _RENDERED or name not in _OF_EVERY_RECORD:
             setattr(record, name, _masked_value(value))
+
+
+def _is_of_webhook(request: object) -> bool:
+    path = str(getattr(request, "path", ""))
+    # On a site that chooses its URLs by the host, the path alone may lead to no view.
+    return "webhooks" in path and (_is_ours(path) or _mask_secrets_of_site(path) != path)
+
+
+def _take_request_away(record: logging.LogRecord) -> None:
+    """Leave neither a record's request nor what shows it to Django's mails to the admins.
+
+    So it is where a report fails before it comes to the webhook. A mail in HTML has the variables
+    of each frame, and the request is among them: the frames are left as text.
+    """
+    record.request = None
+    if record.exc_info:
+        record.exc_text = record.exc_text or logging.Formatter().formatException(record.exc_info)
+        record.exc_info = None
 
 
 def _masked_error(

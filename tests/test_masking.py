@@ -7,6 +7,7 @@ import logging
 import logging.config
 import re
 import time
+from io import StringIO
 from logging.handlers import BufferingHandler
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -15,8 +16,9 @@ import pytest
 import sentry_sdk
 from django.apps import apps
 from django.core.wsgi import get_wsgi_application
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import path, reverse, set_script_prefix
+from django.utils.log import AdminEmailHandler
 from django.views.decorators.csrf import csrf_exempt
 from sentry_sdk.integrations.django import DjangoIntegration
 
@@ -320,6 +322,69 @@ def test_filter__notes_and_groups_of_errors(logged):
     assert "ExceptionGroup: several (2 sub-exceptions)" in text
     assert "for 091•••678" in text
     assert "KeyError: '•••'" in text
+
+
+class Mails(AdminEmailHandler):
+    """Keeps Django's mails to the admins."""
+
+    def __init__(self):
+        super().__init__(include_html=True)
+        self.setLevel(logging.ERROR)
+        self.sent = []
+
+    def send_mail(self, subject, message, *args, html_message=None, **kwargs):
+        self.sent.append(f"{subject}\n{message}\n{html_message}")
+
+
+class Broken:
+    """A middleware that fails before any view is asked."""
+
+    def __init__(self, get_response):
+        pass
+
+    def __call__(self, request):
+        raise RuntimeError("the sessions are away")
+
+
+def mailed_and_logged(path, **headers):
+    """Post as the provider does; return what Django mails of it, and what a handler writes."""
+    mails, lines = Mails(), StringIO()
+    log = logging.StreamHandler(lines)
+    for handler in (mails, log):
+        handler.addFilter(LogFilter())
+        logging.getLogger("django").addHandler(handler)
+    try:
+        Client(raise_request_exception=False).post(path, {}, headers=headers)
+    finally:
+        for handler in (mails, log):
+            logging.getLogger("django").removeHandler(handler)
+    return "".join(mails.sent), lines.getvalue()
+
+
+@pytest.mark.parametrize("path", [f"webhooks/{TOKEN}/", f"webhooks/{TOKEN}", f"webhooks//{TOKEN}/"])
+@pytest.mark.parametrize("fault", ["host", "middleware", "urls of a host"])
+def test_filter__request_that_does_not_reach_the_webhook_is_not_mailed(site, path, fault):
+    site.ALLOWED_HOSTS = ["testserver"]
+    if fault != "host":
+        site.MIDDLEWARE = ["tests.test_masking.Broken"]
+    if fault == "urls of a host":
+        site.ROOT_URLCONF = "django.contrib.auth.urls"
+    host = {"Host": "elsewhere.example"} if fault == "host" else {}
+
+    mailed, logged = mailed_and_logged(f"/etelecom/{path}", **host)
+
+    assert "Traceback" in logged
+    assert "ERROR" in mailed
+    assert TOKEN not in mailed + logged
+
+
+def test_filter__other_requests_are_mailed_as_ever(site):
+    site.MIDDLEWARE = ["tests.test_masking.Broken"]
+
+    mailed, _logged = mailed_and_logged("/webhooks/of-another-application/")
+
+    assert "RuntimeError at /webhooks/of-another-application/" in mailed
+    assert "Request Method: POST" in mailed
 
 
 def test_filter__errors_that_lead_in_a_circle(logged):
