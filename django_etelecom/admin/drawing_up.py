@@ -79,8 +79,12 @@ def is_under_way(request: HttpRequest) -> bool:
 
 
 def drawn_up(posted: QueryDict, parameters: Iterable[Parameter]) -> QueryDict:
-    """Return what was posted with these parameters in the first rows that are free, then in new."""
+    """Return what was posted with these parameters in the first rows that are free, then in new.
+
+    Without the sample: an error reporter adds the form to whatever fails later.
+    """
     filled = posted.copy()
+    filled.pop(SAMPLE, None)
     filled[DRAW_UP] = filled["_continue"] = "on"
     first, total = _number(posted, "INITIAL_FORMS"), _number(posted, "TOTAL_FORMS")
     free = (row for row in range(first, total) if _is_free(posted, row))

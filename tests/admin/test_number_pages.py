@@ -112,6 +112,12 @@ def test_page__without_an_act_asks_again(admin_client, message):
     assert log() == []
 
 
+def test_page__number_is_hidden_from_error_reports(admin_client, message):
+    request = admin_client.post(PAGE, {"number": PHONE}).wsgi_request
+
+    assert request.sensitive_post_parameters == "__ALL__"
+
+
 def test_page__is_not_asked_by_its_address(admin_client, message):
     response = admin_client.get(PAGE, {"number": PHONE, "act": "confirm"})
 

@@ -343,6 +343,14 @@ def test_draw_up__faulty_sample_stays_to_be_mended(admin_client):
     assert "Please correct the error below." in html
 
 
+@pytest.mark.parametrize("sample", [{"otp": "483920"}, '{"otp": "483920"'])
+def test_draw_up__sample_is_taken_from_the_request(admin_client, sample):
+    request = admin_client.post(reverse(ADD), sampled(sample)).wsgi_request
+
+    assert "483920" not in str(request.POST)
+    assert request.sensitive_post_parameters == ("sample",)
+
+
 @pytest.mark.parametrize("number", ["", "x", "-1", "99999999"])
 def test_draw_up__crafted_number_of_rows(admin_client, number):
     posted = sampled({"a": "1"}) | {"parameters-TOTAL_FORMS": number}
