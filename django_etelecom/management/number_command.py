@@ -28,10 +28,11 @@ from .progress import Progress
 
 def _argument(text: str) -> Path | str:
     """Tell a file from a phone number: files have letters in their names, or are there."""
-    if any(character.isalpha() for character in text) or Path(text).is_file():
-        return Path(text)
-    if not text.strip():
+    if not text.strip() or "\0" in text:
         raise ArgumentTypeError("a phone number or a file")
+    # Not Path.is_file(), which raises where the text is too long for a name.
+    if any(character.isalpha() for character in text) or os.path.isfile(text):
+        return Path(text)
     return text
 
 
