@@ -87,8 +87,12 @@ ETELECOM = {
         },
     },
     # What the shop changes of the guards that hold anyway: a number gets at most three codes an
-    # hour, and its second one after a minute.
-    "GUARDS": {"otp": {"LIMITS": [(3, 3600), (10, 86_400)], "COOLDOWN": [60, 120]}},
+    # hour, and its second one after a minute. Anybody can order for any number: without a limit
+    # of their own, confirmations have none.
+    "GUARDS": {
+        "otp": {"LIMITS": [(3, 3600), (10, 86_400)], "COOLDOWN": [60, 120]},
+        "transactional": {"LIMITS": [(5, 3600), (10, 86_400)]},
+    },
     "ENCRYPTION_KEYS": env.list("ETELECOM_ENCRYPTION_KEYS", default=[]),
     "WEBHOOK_TOKENS": env.list("ETELECOM_WEBHOOK_TOKENS", default=[]),
     # Days; `manage.py etelecom_prune` keeps to them, each night.

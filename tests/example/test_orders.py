@@ -10,6 +10,7 @@ from django_etelecom.models import MessageLog, MessageTemplate
 from django_etelecom.models.messages import Reason
 from shop import orders
 from shop.models import CONFIRMATION_WORDS, Order, Product
+from shop_site import settings as shop_settings
 
 pytestmark = [pytest.mark.urls("shop_site.urls"), pytest.mark.usefixtures("shop")]
 
@@ -107,6 +108,18 @@ def test_new_order__stands_where_a_guard_stops_its_confirmation(client, fields, 
     assert "Your order stands." in response.text
     assert order.confirmation is None
     assert etelecom_outbox == []
+
+
+def test_new_order__whoever_orders_for_a_number_sends_it_few_messages(
+    client, fields, etelecom_outbox, settings
+):
+    settings.ETELECOM = {**settings.ETELECOM, "GUARDS": shop_settings.ETELECOM["GUARDS"]}
+
+    pages = [client.post(NEW_ORDER, fields, follow=True) for _order in range(8)]
+
+    assert len(etelecom_outbox) == 5
+    assert ["Your order stands." in page.text for page in pages] == [False] * 5 + [True] * 3
+    assert Order.objects.count() == 8
 
 
 def test_confirm__twice_sends_once(placed, etelecom_outbox):
