@@ -19,11 +19,14 @@ from .phone import UnknownCharacter, strip_separators
 
 PROVIDER_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
-# Control characters, what reorders the text around it, lone surrogates.
-_REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_REFUSED_IN_TEXT = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+REORDERING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Characters, as a pattern has them in brackets, that turn the direction of what is around them."""
+
+# Control characters, ends of lines and paragraphs, what reorders text, lone surrogates. Vietnamese
+# has no use for any; emoji have for what is not seen either: joiners, and the tags of flags.
+_ANYWHERE = f"\x7f-\x9f\u2028\u2029{REORDERING}\ud800-\udfff"
+_REFUSED = re.compile(f"[\x00-\x1f{_ANYWHERE}]")
+_REFUSED_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f{_ANYWHERE}]")
 
 
 class Kind(TextChoices):

@@ -77,7 +77,9 @@ _STANDS_BETWEEN = str.maketrans("", "", ".,_/()-" + string.whitespace + "\x1c\x1
 _BASE64_ALPHABET = frozenset(string.ascii_letters + string.digits + "+/-_")
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 # `json.dumps` would make an encoder for each text that it is not to write in ASCII.

@@ -458,7 +458,7 @@ def test_redact__any_answer_is_storable(answer, secrets):
         ("a\nb\r\tc", "a\\nb\\r\\tc"),
         ("a\x00\x1b[0m", "a\\u0000\\u001b[0m"),
         ("\ud800", "\\ud800"),
-        ("\u202eabc", "\\u202eabc"),
+        ("\u202eabc\u200e", "\\u202eabc\\u200e"),
         ("a\u2028b\x85", "a\\u2028b\\u0085"),
         (-108, "-108"),
         (1.5, "1.5"),

@@ -7,6 +7,7 @@ import pickle
 import string
 import traceback
 from decimal import Decimal
+from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -289,11 +290,26 @@ def test_clean__lazy_text_is_refused():
     assert "give str" in refusal("text", gettext_lazy("Yes"))
 
 
+# The classes of what turns the direction by being there, and shows nothing itself.
+REORDERING = ["LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "B"]
+MARKS = ["\u061c", "\u200e", "\u200f"]
+
+
+@pytest.mark.parametrize("kind", ["text", "url"])
 @pytest.mark.parametrize(
-    "character", ["\x00", "\x07", "\x7f", "\x9f", "\u202e", "\u2066", "\ud800", "\r"]
+    "character",
+    [
+        *("\x00", "\x07", "\x7f", "\x9f", "\ud800", "\r", "\u2028", *MARKS),
+        *(one for one in map(chr, range(0x80, 0x110000)) if bidirectional(one) in REORDERING),
+    ],
 )
-def test_clean__refused_character_is_named(character):
-    assert f"U+{ord(character):04X}" in refusal("text", f"a{character}b")
+def test_clean__refused_character_is_named(kind, character):
+    assert f"U+{ord(character):04X}" in refusal(kind, f"a{character}b")
+
+
+@pytest.mark.parametrize("shown", ["Nguyễn Thị Ánh", "👩‍👧 ❤️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🇻🇳", "co\u200blor", "سلام"])
+def test_clean__text_of_any_script_and_emoji_are_taken(shown):
+    assert clean("text", shown) == shown
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Kind.values if kind != "text"])

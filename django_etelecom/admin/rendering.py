@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from ..kinds import REORDERING
 from ..models import Campaign, MessageLog
 from ..schema import Wire
 
-_REORDERS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_REORDERS = re.compile(f"[{REORDERING}]")
 
 
 def legible(text: str) -> str:
