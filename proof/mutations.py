@@ -241,9 +241,7 @@ MUTATIONS = [
         "services.py",
         """\
         transaction.on_commit(
-            lambda: delivery.deliver(message, outgoing, draft.backend),
-            connection.alias,
-            robust=True,
+            lambda: delivery.deliver_at_commit(message, outgoing, draft.backend), connection.alias
         )
 """,
         "        delivery.deliver(message, outgoing, draft.backend)\n",
