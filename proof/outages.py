@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.db import connection
 from django.db.models import F
 
@@ -214,11 +215,14 @@ def credit_spent(job: Job, findings: Findings) -> None:
 @contextlib.contextmanager
 def fresh_backends() -> Iterator[None]:
     """Have connections opened anew, which meet what their proxy does now."""
-    from django_etelecom import accounts
-
-    accounts._forget_backends(setting="ETELECOM")
+    _forget()
     yield
-    accounts._forget_backends(setting="ETELECOM")
+    _forget()
+
+
+def _forget() -> None:
+    # What was made by the settings is made anew.
+    setting_changed.send(None, setting="ETELECOM", value=settings.ETELECOM, enter=True)
 
 
 def broker_down(job: Job, findings: Findings) -> None:
