@@ -16,7 +16,9 @@ django.setup()
 from django_etelecom import lifecycle  # noqa: E402  # once the site is loaded
 from django_etelecom.accounts import backend_for  # noqa: E402
 
-lifecycle.LEASE_MARGIN = timedelta(seconds=0.5)
+# Longer than it takes to claim a message of a database that is slow: one whose claim took longer is
+# not begun any more.
+lifecycle.LEASE_MARGIN = timedelta(seconds=2)
 lifecycle.BIRTH_LEASE = timedelta(seconds=2)
 
 LEASE = max(lifecycle.lease(backend_for("default").account), lifecycle.BIRTH_LEASE)
