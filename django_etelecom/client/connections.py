@@ -115,6 +115,8 @@ class Lines(io.BufferedReader):
     _place = STATUS_LINE
     number_read = 0
     """Bytes that http.client has taken, of those that came."""
+    _chunk_left: int | None = None
+    """Bytes that a chunk still has; None: none has begun."""
 
     def begin_body(self) -> None:
         """Note that all headers have been read."""
@@ -123,6 +125,11 @@ class Lines(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         piece = super().read(size)
         self.number_read += len(piece)
+        if self._chunk_left:
+            self._chunk_left -= len(piece)
+        elif self._chunk_left == 0 and not b"\r\n".startswith(piece):
+            # http.client takes any two bytes for the end of a chunk.
+            raise http.client.HTTPException("a chunk that is longer than it says")
         return piece
 
     def readline(self, size: int | None = -1, /) -> bytes:
@@ -136,9 +143,11 @@ class Lines(io.BufferedReader):
         elif is_blank:
             # Another answer follows one of kind 100.
             self._place = STATUS_LINE
-        elif self._place is _CHUNK_LINE and not line.partition(b";")[0].strip(b"0 \t\r\n"):
-            # Headers may follow the last chunk, which is empty.
-            self._place = FIELD_LINE
+        elif self._place is _CHUNK_LINE:
+            self._chunk_left = int(line.partition(b";")[0], 16) or None
+            if self._chunk_left is None:
+                # Headers may follow the last chunk, which is empty.
+                self._place = FIELD_LINE
         return line
 
 

@@ -312,6 +312,9 @@ FAULTS = {
     "chunk of size -1": Fault(
         says(CHUNKED, b"-1\r\n", then=floods(b" ")), (*BAD, *LOST, *NOT_HTTP)
     ),
+    "chunk that is longer than it says": Fault(
+        says(CHUNKED, b'f\r\n{"status": "1"}-10\r\n\r\n'), (*LOST, *NOT_HTTP)
+    ),
     "chunk without size": Fault(says(CHUNKED, b"x\r\n"), (*LOST, *NOT_HTTP)),
     "endless trailers": Fault(says(CHUNKED, b"0\r\n", then=floods(b"X: a\r\n")), BAD),
     # libcurl passes over it without a word, in no memory, until the time is up.
