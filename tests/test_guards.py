@@ -683,11 +683,6 @@ def _in_an_hour(**options):
     return queue_message("login_otp", PHONE, {"otp": "1"}, send_at=send_at, **options)
 
 
-def _claim():
-    claims = lifecycle.claim_due(etelecom_settings.account("default"), 8)
-    return [message for claimed in claims for message in claimed.messages]
-
-
 def test_limit__holds_where_what_was_queued_yesterday_goes_today(guarded, advertisement, askable):
     guarded("advertising", HOURS={}, LIMITS=[(3, 86_400, "3")])
     agree()
@@ -761,7 +756,7 @@ def test_limit__what_would_wait_and_never_expires_waits(guarded, otp_template):
     otp()
     MessageLog.objects.update(expires_at=None)
 
-    assert _claim() == []
+    assert claim(8) == []
     assert MessageLog.objects.filter(status="queued").count() == 1
 
 
@@ -813,7 +808,7 @@ def test_limit__what_goes_soon_after_it_was_queued_is_not_asked_about_again(
     message = queue_message("login_otp", PHONE, {"otp": "1"})
     at_hour(message.created_at + timedelta(seconds=turns.STANDS, microseconds=more))
     with CaptureQueriesContext(connection) as captured:
-        assert len(_claim()) == 1
+        assert len(claim(8)) == 1
 
     told = [query["sql"] for query in captured.captured_queries]
     assert any("numberhistory" in sql for sql in told) == asked
@@ -832,7 +827,7 @@ def test_limit__campaign_that_is_tried_again_takes_its_turns_again(guarded, adve
     guarded("advertising", HOURS={}, LIMITS=[(3, 86_400, "3")])
     agree()
     campaign = queue_campaign(advertisement, [{"to": PHONE, "shop": "An"}])
-    [message] = _claim()
+    [message] = claim(8)
     lifecycle.give_up(message, Reason.INTERNAL_ERROR)
     _let_wait(25 * 3600)
     for _ in range(3):

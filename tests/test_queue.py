@@ -32,6 +32,7 @@ from django_etelecom.services import (
 )
 from django_etelecom.worker import Tally, Worker
 from tests.backends import accepted
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -660,8 +661,7 @@ def test_record__error_of_ours_one_by_one_is_told_with_every_outcome(
     with pytest.raises(ZeroDivisionError), Sender(3) as one:
         assert one.take_on() == 3
         # The answers come from other threads.
-        while one._answered.qsize() < 3:
-            time.sleep(0.01)
+        wait_until(lambda: one._answered.qsize() == 3)
         one.come_in(wait=1)
         one.record()
 
@@ -835,8 +835,7 @@ def test_worker__records_a_batch_in_a_few_statements(
     with one:
         assert one.take_on() == 20
         # The answers come from other threads.
-        while one._answered.qsize() < 20:
-            time.sleep(0.01)
+        wait_until(lambda: one._answered.qsize() == 20)
         # BEGIN and COMMIT, the rows, their events; the state of the account.
         one.come_in(wait=1)
         with django_assert_max_num_queries(5):
@@ -1329,8 +1328,7 @@ def test_sender__fault_with_one_accounts_answers_leaves_the_others_to_be_recorde
     with pytest.raises(ZeroDivisionError), Sender() as one:
         assert one.take_on() == 2
         # Until both are answered, by other threads.
-        while one._answered.qsize() < 2:
-            time.sleep(0.01)
+        wait_until(lambda: one._answered.qsize() == 2)
         one.come_in(wait=1)
         one.record()
 
@@ -1469,6 +1467,7 @@ def test_begin__not_where_it_was_taken_for_dead(one_waits, askable, monkeypatch)
         rows.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
         lifecycle.sweep()
         later(monkeypatch, 3600)
+        # Its slot comes a quarter of a second after the first.
         time.sleep(0.3)
         one.come_in(wait=0)
 
@@ -1499,6 +1498,7 @@ def test_begin__not_where_it_has_expired(queued, askable, account, monkeypatch):
     with Sender() as one:
         assert one.take_on() == 2
         later(monkeypatch, 31)
+        # Its slot comes a quarter of a second after the first.
         time.sleep(0.3)
         one.come_in(wait=0)
 
@@ -1517,8 +1517,7 @@ def test_begin__not_where_its_carrier_had_it_for_too_long(queued, askable, monke
     with Sender(1) as one:
         # Its only thread has the second one next.
         assert one.take_on() == 2
-        while not one._answered.qsize() or one._threads._ready.qsize():
-            time.sleep(0.01)
+        wait_until(lambda: one._answered.qsize() and not one._threads._ready.qsize())
 
     assert statuses() == {"accepted": 1, "queued": 1}
     assert len(askable.sent) == 1
@@ -1598,8 +1597,7 @@ def test_sender__takes_on_nothing_of_an_account_that_was_just_refused(queued, as
     with Sender(1) as one:
         assert one.take_on() == 2
         # The answer comes from another thread, and is not looked at yet.
-        while not one._answered.qsize():
-            time.sleep(0.01)
+        wait_until(lambda: one._answered.qsize())
         assert one.take_on() == 0
 
     assert statuses() == {"rejected": 1, "queued": 2}

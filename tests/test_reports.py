@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import threading
-import time
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -32,6 +31,7 @@ from django_etelecom.services import queue_message, refresh_status, send_message
 from django_etelecom.worker import Tally, Worker
 from tests.backends import accepted, answering
 from tests.replica import OnReplica
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -624,13 +624,6 @@ def waiting_for_locks():
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(asked)
         return cursor.fetchone()[0]
-
-
-def wait_until(condition, *, seconds=10):
-    ends_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends_at
-        time.sleep(0.02)
 
 
 def test_report__that_was_undone_for_anothers_sake_is_kept_again(sent, believing, monkeypatch):

@@ -1,10 +1,10 @@
 """Real brokers and real worker processes; the simulator's receipts are the judge."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections import Counter
 from datetime import timedelta
@@ -20,6 +20,7 @@ from django_etelecom.models import MessageLog
 from django_etelecom.services import queue_message
 from django_etelecom.simulator import Simulator
 from django_etelecom.worker import Worker
+from tests import waiting
 from tests.publishing import celery_application
 
 BROKERS = {
@@ -27,12 +28,7 @@ BROKERS = {
     "rabbitmq": os.environ.get("RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672//"),
 }
 
-
-def wait_until(is_so, *, what, seconds=30):
-    ends_at = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < ends_at, f"{what} took more than {seconds} seconds"
-        time.sleep(0.02)
+wait_until = functools.partial(waiting.wait_until, seconds=30)
 
 
 @pytest.fixture
