@@ -43,6 +43,7 @@ def deliver_at_commit(message: MessageLog, outgoing: Outgoing, backend: BaseBack
 
 
 def _tells_to_stop(error: Exception) -> bool:
+    # The database's errors are Django's by the time that they come here.
     ours = type(error).__module__.split(".")[0] in {"django", "django_etelecom"}
     return not ours and comes_from_outside(error)
 
