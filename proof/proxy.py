@@ -92,21 +92,26 @@ class Proxy:
         self.behaviour = behaviour or Behaviour()
         self.links: list[Link] = []
         self._listener: socket.socket | None = None
+        self._place: socket.socket | None = None
+        """Has the port and never listens: while connections are refused, nobody else takes it."""
         self.port = 0
 
     def __enter__(self) -> "Proxy":
+        self._place = _bound(0)
+        self.port = self._place.getsockname()[1]
         self.listen()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.refuse()
+        self._place.close()
         for link in self.links:
             link.close()
 
     def listen(self) -> None:
-        """Accept connections, at the port of before if there was one."""
-        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
-        self.port = self._listener.getsockname()[1]
+        """Accept connections, always at the same port."""
+        self._listener = _bound(self.port)
+        self._listener.listen(512)
         threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
 
     def refuse(self) -> None:
@@ -176,3 +181,11 @@ class Proxy:
             return
         # One side is gone without a word: so is the other.
         link.reset()
+
+
+def _bound(port: int) -> socket.socket:
+    """Return a socket at a port of the loopback, which may share it; 0: at one that is free."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", port))
+    return bound
