@@ -87,15 +87,6 @@ class Fault(Behaviour):
 
     def __init__(self, *, handshake: bool | None) -> None:
         self.handshake = handshake
-        self.passed = 0
-        """Bytes from the client."""
-
-    def to_server(self, link: Link, piece: bytes) -> None:
-        self.passed += len(piece)
-        link.to_server(piece)
-
-    def request(self, link: Link, piece: bytes) -> None:
-        self.to_server(link, piece)
 
     def greeted(self, link: Link) -> int:
         """Return how many bytes of the client's are not of the request; few more are."""
@@ -103,7 +94,7 @@ class Fault(Behaviour):
         return link.hello + 100 if self.handshake is False else 0
 
     def has_asked(self, link: Link) -> bool:
-        return bool(self.handshake) or self.passed > self.greeted(link)
+        return bool(self.handshake) or link.passed > self.greeted(link)
 
 
 class CutRequest(Fault):
@@ -116,12 +107,12 @@ class CutRequest(Fault):
         self.is_over = False
 
     def request(self, link: Link, piece: bytes) -> None:
-        room = self.greeted(link) + self.after - self.passed
+        room = self.greeted(link) + self.after - link.passed
         if self.is_over or len(piece) < room:
-            self.to_server(link, piece)
+            link.to_server(piece)
         else:
             self.is_over = True
-            self.to_server(link, piece[:room])
+            link.to_server(piece[:room])
             self.end(link)
 
 
@@ -157,10 +148,10 @@ class Slow(Fault):
         """`request` or `answer`; both else."""
 
     def request(self, link: Link, piece: bytes) -> None:
-        if self.side == "answer" or self.passed + len(piece) <= self.greeted(link):
-            self.to_server(link, piece)
+        if self.side == "answer" or link.passed + len(piece) <= self.greeted(link):
+            link.to_server(piece)
         else:
-            self._pass(link, piece, lambda part: self.to_server(link, part))
+            self._pass(link, piece, link.to_server)
 
     def answer(self, link: Link, piece: bytes) -> None:
         if self.side == "request" or not self.has_asked(link):
@@ -380,16 +371,18 @@ def run(job: Job) -> Result:
             try:
                 # A kept connection is trusted for some seconds only; a machine may be slower.
                 tries = (send_through(case, slot) for _ in range(5))
-                status = next(filter(None, tries), "sent over a new connection each time")
+                message = next(filter(None, tries), None)
+                expected = case.expected
+                if case.queued and expected == "not_sent":
+                    expected = "queued"
+                status = message.status if message else "sent over a new connection each time"
+                statuses[status] += 1
+                if status != expected:
+                    since = f", since {told_of(message)}" if message else ""
+                    wrong_status.append(f"{case.told}: {status} in place of {expected}{since}")
             finally:
                 free.put(slot)
                 connection.close()
-            statuses[status] += 1
-            expected = case.expected
-            if case.queued and expected == "not_sent":
-                expected = "queued"
-            if status != expected:
-                wrong_status.append(f"{case.told}: {status} in place of {expected}")
 
         every = cases(job)
         with ThreadPoolExecutor(SLOTS * len(by_kind)) as pool:
@@ -422,11 +415,17 @@ def run(job: Job) -> Result:
     )
 
 
-def send_through(case: Case, slot: Slot) -> str:
+def told_of(message: MessageLog) -> str:
+    """Return what is on record of a message's attempts."""
+    details = [event.failure_detail or event.status for event in message.events.all()]
+    return f"{message.reason or 'nothing'}: {'; '.join(details) or 'no event'}"
+
+
+def send_through(case: Case, slot: Slot) -> MessageLog | None:
     """Send a message over a connection that meets the case's fault.
 
     Returns:
-        Its status; "": the connection that was kept for it was not used.
+        What its row says; None: the connection that was kept for it was not used.
     """
     proxy = slot.proxy
     proxy.behaviour = Behaviour()
@@ -435,8 +434,7 @@ def send_through(case: Case, slot: Slot) -> str:
         first = send_message(slot.alias, *parameters(case, "first"))
         if first.status not in ("accepted", "rejected"):
             raise RuntimeError(
-                f"{case.told}: the message before it is {first.status}, since "
-                f"{first.reason}: {first.events.get().failure_detail}."
+                f"{case.told}: the message before it is {first.status}, since {told_of(first)}."
             )
         if isinstance(case.behaviour, CloseIdle):
             proxy.cut()
@@ -445,7 +443,7 @@ def send_through(case: Case, slot: Slot) -> str:
         else:
             kept = [(link, link.came) for link in proxy.links]
         for link, _came in kept:
-            link.behaviour = case.behaviour
+            link.meet(case.behaviour)
     elif case.behaviour is None:
         proxy.refuse()
     else:
@@ -466,7 +464,7 @@ def send_through(case: Case, slot: Slot) -> str:
         proxy.cut()
         # The next case is not to meet a connection whose close is still on its way.
         time.sleep(0.05)
-    return "" if kept and not was_used else message.status
+    return None if kept and not was_used else message
 
 
 _names = itertools.count(1)

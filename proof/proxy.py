@@ -19,16 +19,23 @@ class Link:
     def __init__(self, client: socket.socket, behaviour: "Behaviour") -> None:
         self.client = client
         self.behaviour = behaviour
-        """What is done to it from now on."""
         self.server: socket.socket | None = None
         """None: the proxy has not connected to the server."""
         self.hello = 0
         """How long the client's first word of a TLS handshake was; 0: it spoke no TLS."""
         self.came = 0
         """Bytes that came from the client."""
+        self.passed = 0
+        """Bytes of those that its behaviour has passed on."""
         self.ended = threading.Event()
 
+    def meet(self, behaviour: "Behaviour") -> None:
+        """Have something else done to it from now on."""
+        self.passed = 0
+        self.behaviour = behaviour
+
     def to_server(self, piece: bytes) -> None:
+        self.passed += len(piece)
         self.server.sendall(piece)
 
     def to_client(self, piece: bytes) -> None:
