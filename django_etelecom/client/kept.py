@@ -15,7 +15,8 @@ class Kept:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        # No more than there are ports.
+        # No more than there are ports. One whose exchange failed stays in use, for nobody tells
+        # that it is closed: who gets its port later dials once more.
         self._by_port: dict[int, tuple[int, float]] = {}
 
     def note(self, port: int, number: int, *, is_trusted: bool = True) -> None:
