@@ -129,7 +129,8 @@ def main() -> None:
     broken = [result for result in results if not result.holds]
     # Last, where whoever looks at the end of a long log finds it.
     for one in broken:
-        print(f"DOES NOT HOLD: {one.check}, {one.database}: {one.found}", *one.examples, sep="\n    ")
+        told = f"DOES NOT HOLD: {one.check}, {one.database}: {one.found}"
+        print(told, *one.examples, sep="\n    ")
     sys.exit(1 if broken else 0)
 
 
