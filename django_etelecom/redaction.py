@@ -69,10 +69,9 @@ _ESCAPE_CUT_OFF = re.compile(r"(?:%[0-9A-Fa-f]?|&#?\w{0,30}|\\(?:[ux]\w{0,3})?)\
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s.,_/()\-‐-―]{1,3}(?=\d)")
 _BETWEEN_CHARACTERS = re.compile(r"(?<=[^\W_])[\s.,_/\-‐-―]{1,3}(?=[^\W_])")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
-_ESCAPING = re.compile(r"[%&\\]")
 
-_STANDS_BETWEEN = str.maketrans("", "", ".,_/()-" + string.whitespace + "\x1c\x1d\x1e\x1f")
-"""Takes away what the two patterns above let stand between characters, as far as it is ASCII."""
+_STANDS_BETWEEN = (".,_/()-" + string.whitespace + "\x1c\x1d\x1e\x1f").encode()
+"""What the two patterns above let stand between characters, as far as it is ASCII."""
 
 _BASE64_ALPHABET = frozenset(string.ascii_letters + string.digits + "+/-_")
 
@@ -385,7 +384,9 @@ def _needle(text: str, alone: bool, *, is_base64: bool) -> _Needle:
 
 
 def _bones(text: str) -> str:
-    return text.translate(_STANDS_BETWEEN).lower()
+    # `str.translate` takes ten times as long.
+    octets = text.lower().encode("utf-8", "surrogatepass")
+    return octets.translate(None, _STANDS_BETWEEN).decode("utf-8", "surrogatepass")
 
 
 def _shows_none(text: str, needles: Sequence[_Needle]) -> bool:
@@ -393,7 +394,7 @@ def _shows_none(text: str, needles: Sequence[_Needle]) -> bool:
 
     So it is with nearly all texts, and to look through one takes a hundred times as long.
     """
-    if not text.isascii() or _ESCAPING.search(text):
+    if not text.isascii() or "%" in text or "&" in text or "\\" in text:
         return False
     bones = _bones(text)
     return not any(needle.bones in bones for needle in needles)
