@@ -292,12 +292,14 @@ def _keep(evidence: Evidence) -> bool:
     if is_plain and functions.has_functions(database):
         told = {name: getattr(evidence, name) for name in [*REPORTED, "received_at"]}
         told |= {
-            "status": evidence.status or "",
+            # What an enumeration is to the database takes its driver a while to find out.
+            "status": evidence.status.value if evidence.status else "",
             "max_reports": MAX_REPORTS,
             "to_be_asked": ends and confirms,
-            "movable": events.movable_to(Status.DELIVERED) if ends and not confirms else [],
-            "zone": timezone.get_default_timezone_name(),
         }
+        if ends and not confirms:
+            told["movable"] = events.movable_to(Status.DELIVERED)
+            told["zone"] = timezone.get_default_timezone_name()
         kept = functions.keep_report(database, told)
         if kept is not None and kept.has_moved:
             events.tell(Status.DELIVERED, event_pk=kept.event_pk)

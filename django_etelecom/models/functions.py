@@ -31,7 +31,8 @@ _KEEP_REPORT = f"""
 CREATE OR REPLACE FUNCTION etelecom_keep_report(
     told_id text, told_status text, told_words text, told_channel text, told_error_code text,
     told_network text, told_paid integer, told_payload text, told_at timestamptz,
-    most_reports integer, to_be_asked boolean, movable text[], zone text,
+    most_reports integer, to_be_asked boolean,
+    movable text[] DEFAULT '{{}}', zone text DEFAULT 'UTC',
     OUT event_pk bigint, OUT has_moved boolean
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -64,7 +65,7 @@ BEGIN
     -- Locked, so that who strips the message has done so, or passes over it; and at once as firmly
     -- as it takes to move it: of two that share it, and then ask for more, one would be undone.
     IF cardinality(movable) = 0 THEN
-        SELECT * INTO was FROM {_MESSAGE} WHERE id = kept_for FOR KEY SHARE;
+        SELECT recipient INTO was.recipient FROM {_MESSAGE} WHERE id = kept_for FOR KEY SHARE;
     ELSE
         SELECT * INTO was FROM {_MESSAGE} WHERE id = kept_for FOR UPDATE;
     END IF;
@@ -121,10 +122,8 @@ _TOLD_BY = (
     "received_at",
     "max_reports",
     "to_be_asked",
-    "movable",
-    "zone",
 )
-_CALL = f"SELECT * FROM etelecom_keep_report({', '.join(['%s'] * len(_TOLD_BY))})"  # noqa: S608  # nosec B608  # placeholders alone
+_MOVED_BY = ("movable", "zone")
 
 
 class Kept(NamedTuple):
@@ -154,11 +153,14 @@ def keep_report(database: str, told: Mapping[str, Any]) -> Kept | None:
         database: the alias of one that has the functions.
         told: columns of the event and the message, `provider_message_id`, `received_at`,
             `max_reports` (that a message may have), `to_be_asked` (whether the worker is to ask
-            about it at once), `movable` (the statuses that the report, which ends the message,
-            moves it on from; empty: it moves nothing) and `zone` (the name of the site's time
-            zone).
+            about it at once); where it may move the message also `movable` (the statuses that the
+            report, which ends the message, moves it on from) and `zone` (the name of the site's
+            time zone).
     """
+    names = (*_TOLD_BY, *_MOVED_BY) if "movable" in told else _TOLD_BY
+    places = ", ".join(["%s"] * len(names))
+    call = f"SELECT * FROM etelecom_keep_report({places})"  # noqa: S608  # nosec B608  # placeholders alone
     with connections[database].cursor() as cursor:
-        cursor.execute(_CALL, [told[name] for name in _TOLD_BY])
+        cursor.execute(call, [told[name] for name in names])
         kept = Kept(*cursor.fetchone())
     return kept if kept.event_pk is not None else None
