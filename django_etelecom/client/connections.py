@@ -26,16 +26,18 @@ MAX_RECEIVED = 128 * 1024
 """Bytes of one answer, headers and framing included; TLS's own are not counted."""
 
 
-STATUS_LINE = re.compile(rb"HTTP/[0-9.]+[ \t]+[1-9][0-9]{2}(?:[ \t\r\n]|\Z)")
-"""How an answer begins. http.client takes `+2_00` for 200, and libcurl `2000` or `200;`."""
+STATUS_LINE = re.compile(rb"HTTP/1\.[0-9][ \t]+[1-9][0-9]{2}(?:[ \t\r\n]|\Z)")
+"""How an answer begins. http.client takes `+2_00` for 200, and libcurl `2000` or `200;`; of an
+HTTP that is none, such as 3.1 or 2001.0, libcurl takes whatever status it says for 200."""
 
 FIELD_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*(?:\r?\n)?\Z")
 """A header (RFC 9112). At another line, and at a CR within one, http.client ends the headers, so
 that a length behind it counts for nothing; libcurl passes over it. One that is folded is none here
 either."""
 
-_CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]+[ \t]*[;\r\n]")
-"""What stands before a piece of a body that comes in chunks. http.client takes `-1` and `1_0`."""
+_CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]+[ \t]*(?:;.*|\r)?\n\Z")
+"""What stands before a piece of a body that comes in chunks. http.client takes `-1` and `1_0`, and
+the `0` of a line that was cut off for the end of the body."""
 
 
 class OutOfTime(TimeoutError):

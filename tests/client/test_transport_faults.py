@@ -385,6 +385,18 @@ FAULTS = {
         for size in (b"+%x", b" %x", b"0x%x", b"0_%x")
     },
     "truncated chunk": Fault(says(CHUNKED, b"ff\r\nabc"), LOST),
+    **{
+        f"size {cut!r} of a chunk, cut off": Fault(
+            says(CHUNKED + b"%x\r\n%s\r\n" % (len(BODY), BODY) + cut), (*LOST, *NOT_HTTP)
+        )
+        for cut in (b"0", b"0\r", b"00", b"0;name")
+    },
+    **{
+        f"version {version}": Fault(
+            says(answer().replace(b"1.1 200", version.encode() + b" 500", 1)), (*BAD, *NOT_HTTP)
+        )
+        for version in ("3.1", "2001.0", "2.0", "2", "0.9", "1", "11.1")
+    },
     "bomb": Fault(says(BOMBED), BAD, http_status=200),
     "bombed redirect": Fault(says(BOMBED_REDIRECT), BAD, http_status=302),
     "103": Fault(says(b"HTTP/1.1 103 Early Hints\r\n\r\n", answer()), BAD),
