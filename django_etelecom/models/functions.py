@@ -123,7 +123,12 @@ _TOLD_BY = (
     "max_reports",
     "to_be_asked",
 )
-_MOVED_BY = ("movable", "zone")
+_MOVED_BY = (*_TOLD_BY, "movable", "zone")
+
+_KEEP = "SELECT * FROM etelecom_keep_report(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_KEEP_AND_MOVE = (
+    "SELECT * FROM etelecom_keep_report(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
 
 
 class Kept(NamedTuple):
@@ -157,9 +162,7 @@ def keep_report(database: str, told: Mapping[str, Any]) -> Kept | None:
             report, which ends the message, moves it on from) and `zone` (the name of the site's
             time zone).
     """
-    names = (*_TOLD_BY, *_MOVED_BY) if "movable" in told else _TOLD_BY
-    places = ", ".join(["%s"] * len(names))
-    call = f"SELECT * FROM etelecom_keep_report({places})"  # noqa: S608  # nosec B608  # placeholders alone
+    call, names = (_KEEP_AND_MOVE, _MOVED_BY) if "movable" in told else (_KEEP, _TOLD_BY)
     with connections[database].cursor() as cursor:
         cursor.execute(call, [told[name] for name in names])
         kept = Kept(*cursor.fetchone())
