@@ -378,6 +378,19 @@ def test_filter__request_that_does_not_reach_the_webhook_is_not_mailed(site, pat
     assert TOKEN not in mailed + logged
 
 
+def test_filter__request_for_no_page_below_the_webhook_is_taken_away(site):
+    path = f"/etelecom/webhooks/{TOKEN}/nowhere/"
+    request = RequestFactory().get(path)
+    told = {"msg": "Not Found: %s", "args": (path,), "request": request}
+    record = logging.makeLogRecord(told)
+
+    assert LogFilter().filter(record)
+
+    assert record.request is None
+    assert record.exc_info is None
+    assert record.getMessage() == "Not Found: /etelecom/webhooks/•••/nowhere/"
+
+
 def test_filter__other_requests_are_mailed_as_ever(site):
     site.MIDDLEWARE = ["tests.test_masking.Broken"]
 

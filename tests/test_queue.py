@@ -1510,6 +1510,8 @@ def test_begin__not_where_its_carrier_had_it_for_too_long(queued, askable, monke
         queued(f"09123456{number:02}")
 
     def stalls(outgoing):
+        # The second one is in its carrier's hands by then.
+        wait_until(lambda: len(one._in_the_air) == 2)
         later(monkeypatch, lifecycle.LEASE_MARGIN.total_seconds())
         return accepted(outgoing)
 
@@ -1601,6 +1603,20 @@ def test_sender__takes_on_nothing_of_an_account_that_was_just_refused(queued, as
         assert one.take_on() == 0
 
     assert statuses() == {"rejected": 1, "queued": 2}
+
+
+def test_sender__begins_nothing_of_an_account_that_was_just_refused(one_waits, askable):
+    answer(askable, refusing(Refusal.CREDENTIALS))
+
+    with Sender() as one:
+        flight = one_waits(one)
+        wait_until(lambda: one._answered.qsize())
+        # Its slot comes before the answer is looked at.
+        flight.starts_at = 0.0
+        one._start()
+
+    assert statuses() == {"rejected": 1, "queued": 1}
+    assert len(askable.sent) == 1
 
 
 def test_sender__leaving_the_block_records_what_is_in_flight(queued, askable):
