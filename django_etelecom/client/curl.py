@@ -466,6 +466,8 @@ _FAILURES_AFTER = {
     pycurl.E_UNSUPPORTED_PROTOCOL: Failure.NOT_HTTP,
     pycurl.E_FTP_WEIRD_SERVER_REPLY: Failure.NOT_HTTP,
     pycurl.E_BAD_CONTENT_ENCODING: Failure.BAD_ANSWER,
+    # A trailer that is a fold of none, or has no colon.
+    pycurl.E_BAD_FUNCTION_ARGUMENT: Failure.BAD_ANSWER,
     TOO_LARGE: Failure.BAD_ANSWER,
     # By our own callbacks.
     pycurl.E_WRITE_ERROR: Failure.BAD_ANSWER,

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pycurl
+import pytest
 
 from django_etelecom.client import curl as curl_module
 from django_etelecom.client.codes import Failure
@@ -187,6 +188,21 @@ def test_answer__that_breaks_off_in_a_fold_leaves_the_next_one_whole(curl, serve
     server = serve(behave)
     assert isinstance(post(curl, server.url), NoAnswer)
     assert post(curl, server.url).body == b"whole"
+
+
+@pytest.mark.parametrize("trailer", ["  }", "0", ": X", "X: \0", "X: \rY"])
+@pytest.mark.parametrize("headers", ["", "X: Y\r\n"])
+def test_answer__trailer_that_is_none(curl, serve, trailer, headers):
+    lines = [f"HTTP/1.1 200 OK\r\n{headers}Transfer-Encoding: chunked", "", "2", "{}", "0"]
+    raw = "\r\n".join([*lines, trailer, "", ""]).encode()
+
+    result = post(curl, serve(lambda peer: (peer.read_request(), peer.send(raw))).url)
+
+    if isinstance(result, NoAnswer):
+        assert result.failure in (Failure.BAD_ANSWER, Failure.NOT_HTTP, Failure.CONNECTION_LOST)
+        assert result.sent
+    else:
+        assert (result.status, result.body) == (200, b"{}")
 
 
 def test_url__may_change_from_post_to_post(curl, serve):
