@@ -252,11 +252,11 @@ def judge_statuses(
 ) -> None:
     """Hold what is said of messages that were accepted against the answers to what was asked."""
     asked = collections.Counter(event.message_id for event in events_of(numbers, "poll"))
-    bearers = collections.Counter(askable(numbers).values_list("provider_message_id", flat=True))
+    bearers = bearers_of_ids(numbers)
     for row in askable(numbers).iterator():
         request = GET_STATUS, row.provider_message_id
         answer = made.get(request)
-        told = f"{row.recipient} asked about, {row.status}, {_shown(answer)}"
+        told = f"{row.recipient} asked about as {request[1]}, {row.status}, {_shown(answer)}"
         seen["status answers"] += 1
         if row.status in ("delivered", "undelivered"):
             seen[row.status] += 1
@@ -267,9 +267,11 @@ def judge_statuses(
                 findings.add("false successes", told)
             continue
         possible = answer.statuses or read_status(answer.raw).statuses
-        is_alone = bearers[row.provider_message_id] == 1
-        # Damage may have given it another's id: which of the two is meant nobody can tell.
-        if row.status == "accepted" and (request in server.after_others or not is_alone):
+        # Damage may have given it another's id, and which of the two is meant nobody can tell; or
+        # one with a quote in it, which the answer repeats as it is.
+        is_its_own = row.provider_message_id == id_of(row.recipient)
+        is_told = is_its_own and bearers[row.provider_message_id] == 1
+        if row.status == "accepted" and (request in server.after_others or not is_told):
             continue
         if row.status not in possible:
             is_false = row.status == "delivered"
@@ -313,6 +315,13 @@ def askable(numbers: Sequence[str]):
         status__in=["accepted", "delivered", "undelivered"],
         provider_message_id__startswith=id_of("8491"),
     )
+
+
+def bearers_of_ids(numbers: Sequence[str]) -> collections.Counter[str]:
+    """Count the messages, of all there are, that have been given each of these messages' ids."""
+    ids = askable(numbers).values("provider_message_id")
+    bearers = MessageLog.objects.filter(provider_message_id__in=ids)
+    return collections.Counter(bearers.values_list("provider_message_id", flat=True))
 
 
 def events_of(numbers: Sequence[str], source: str):
