@@ -665,8 +665,9 @@ def test_record__error_of_ours_one_by_one_is_told_with_every_outcome(
         one.come_in(wait=1)
         one.record()
 
-    told = [record for record in caplog.records if record.levelname == "CRITICAL"]
+    told = [record.getMessage() for record in caplog.records if record.levelname == "CRITICAL"]
     assert len(told) == 3
+    assert all("could not be recorded (ZeroDivisionError)" in sentence for sentence in told)
 
 
 def test_record__of_a_site_that_asks_nothing(queued, askable, settings):
