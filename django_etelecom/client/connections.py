@@ -35,6 +35,13 @@ FIELD_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*(?:\r?\n)?\Z")
 that a length behind it counts for nothing; libcurl passes over it. One that is folded is none here
 either."""
 
+BLANK_LINES = (b"\r\n", b"\n", b"")
+"""What ends the headers, the end of the stream included. At CR CR LF libcurl ends them, and
+http.client reads on."""
+
+BLANKS = " \t"
+"""What may stand around a value. More is white to Python, which takes `9\\x1d` for 9."""
+
 _CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]+[ \t]*(?:;.*|\r)?\n\Z")
 """What stands before a piece of a body that comes in chunks. http.client takes `-1` and `1_0`, and
 the `0` of a line that was cut off for the end of the body."""
@@ -137,7 +144,7 @@ class Lines(io.BufferedReader):
     def readline(self, size: int | None = -1, /) -> bytes:
         line = super().readline(size)
         self.number_read += len(line)
-        is_blank = not line.strip(b"\r\n")
+        is_blank = line in BLANK_LINES
         if not is_blank and not self._place.match(line):
             raise http.client.HTTPException("a line that has no place there")
         if self._place is STATUS_LINE:
@@ -189,7 +196,7 @@ class Connection:
         response.fp = self._lines = lines = Lines(response.fp.detach())
         response.begin()
         lines.begin_body()
-        lengths = {told.strip() for told in response.headers.get_all("Content-Length", [])}
+        lengths = {told.strip(BLANKS) for told in response.headers.get_all("Content-Length", [])}
         # Of two http.client believes the first, and takes `+1_0` for 10.
         if len(lengths) > 1 or not all(map(str.isdecimal, lengths)):
             raise http.client.HTTPException("no length")

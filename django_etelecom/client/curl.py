@@ -391,7 +391,7 @@ class _Handle:
         self._received += len(line)
         if self._received > MAX_RECEIVED:
             return 0
-        self.has_all_headers = not line.strip(b"\r\n")
+        self.has_all_headers = line in connections.BLANK_LINES
         if line.startswith(b"HTTP/"):
             # Of the last one of several answers; those before it are of kind 100.
             self._headers = {}
@@ -401,8 +401,8 @@ class _Handle:
         if not self.has_all_headers:
             if not connections.FIELD_LINE.match(line):
                 return 0
-            name, _, value = line.decode("latin-1").partition(":")
-            name, value = name.strip().lower(), value.strip()
+            name, _, value = line.rstrip(b"\r\n").decode("latin-1").partition(":")
+            name, value = name.lower(), value.strip(connections.BLANKS)
             before = self._headers.get(name, value)
             if name == "content-length" and not (before == value and _is_length(value)):
                 # Of two libcurl passes over one that is no number to it, and takes `10, 10` for 10.

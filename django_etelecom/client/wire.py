@@ -114,7 +114,7 @@ def sentence(payload: object) -> str:
 
 def _is_encoded(headers: Mapping[str, str]) -> bool:
     encodings = [value for name, value in headers.items() if name.lower() == "content-encoding"]
-    return any(encoding.strip().lower() not in ("", "identity") for encoding in encodings)
+    return any(encoding.strip(" \t").lower() not in ("", "identity") for encoding in encodings)
 
 
 # JSON

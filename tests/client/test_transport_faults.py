@@ -354,6 +354,10 @@ FAULTS = {
             b"%d, %d" % (len(BODY), len(BODY)),
             b"0_9",
             b"-1",
+            b"%d \x1d" % len(BODY),
+            b"\x0b%d" % len(BODY),
+            b"%d\xa0" % len(BODY),
+            b"%d\x85" % len(BODY),
         )
     },
     "two encodings, the last one none": Fault(
@@ -378,8 +382,19 @@ FAULTS = {
             b"\xc3\xa9: 9",
             b"CR: a\rb",
             b"NUL: a\0b",
+            b"\r",
         )
     },
+    # The body begins behind the second of them, or behind the first.
+    **{
+        f"{blank!r} behind the headers": Fault(
+            says(OK + b"Content-Length: %d\r\n" % len(BODY) + blank + BODY), (*BAD, *NOT_HTTP)
+        )
+        for blank in (b"\r\r\n\r\n", b"\r\r\n\n", b"\r\r\n")
+    },
+    "encoding of an odd name": Fault(
+        says(answer(headers="Content-Encoding: identity\x1d\r\n")), BAD, http_status=200
+    ),
     **{
         f"chunk of size {size!r}": Fault(
             says(CHUNKED + size % len(BODY) + b"\r\n" + BODY + b"\r\n0\r\n\r\n"),
