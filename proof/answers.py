@@ -267,11 +267,9 @@ def judge_statuses(
                 findings.add("false successes", told)
             continue
         possible = answer.statuses or read_status(answer.raw).statuses
-        # Damage may have given it another's id, and which of the two is meant nobody can tell; or
-        # one with a quote in it, which the answer repeats as it is.
-        is_its_own = row.provider_message_id == id_of(row.recipient)
-        is_told = is_its_own and bearers[row.provider_message_id] == 1
-        if row.status == "accepted" and (request in server.after_others or not is_told):
+        is_alone = bearers[row.provider_message_id] == 1
+        # Damage may have given it another's id: which of the two is meant nobody can tell.
+        if row.status == "accepted" and (request in server.after_others or not is_alone):
             continue
         if row.status not in possible:
             is_false = row.status == "delivered"

@@ -25,7 +25,8 @@ AS_IT_WAS = ACCEPTED
 
 def report(chance: random.Random, number: str, status: str, more: list[tuple[str, str]]) -> str:
     pairs = [
-        ('"phonenumber"', f'"{number}"'),
+        # Of a damaged id it is no number: it may have a quote in it.
+        ('"phonenumber"', json.dumps(number)),
         ('"createdatetime"', '"21/05/2021 14:43:22"'),
         (key(chance, "status"), status),
         (key(chance, "channel"), chance.choice(['"BrandnameSMS"', '"ZNS"', "null", "3"])),
@@ -64,7 +65,7 @@ def _as_printed(chance, number):
     word = chance.choice(list(_WORDS))
     value = chance.choice([SECRET, "", "}", "a, b", '","status":"SUCCESS', '"status":"SUCCESS'])
     body = (
-        f'{{ "phonenumber":"{number}", "list_param":"{{"otp":"{value}"}}", '
+        f'{{ "phonenumber":{json.dumps(number)}, "list_param":"{{"otp":"{value}"}}", '
         f'"createdatetime":"21/05/2021 14:43:22", "status":"{word}", "channel":"ZNS", '
         '"templatecode":"order", "errorCode":"-118" }'
     )
