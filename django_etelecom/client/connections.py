@@ -39,8 +39,8 @@ BLANK_LINES = (b"\r\n", b"\n", b"")
 """What ends the headers, the end of the stream included. At CR CR LF libcurl ends them, and
 http.client reads on."""
 
-BLANKS = " \t"
-"""What may stand around a value. More is white to Python, which takes `9\\x1d` for 9."""
+OWS = " \t"
+"""What may stand around a value (RFC 9110). More is white to Python, which takes `9\\x1d` for 9."""
 
 _CHUNK_LINE = re.compile(rb"[0-9A-Fa-f]+[ \t]*(?:;.*|\r)?\n\Z")
 """What stands before a piece of a body that comes in chunks. http.client takes `-1` and `1_0`, and
@@ -196,7 +196,7 @@ class Connection:
         response.fp = self._lines = lines = Lines(response.fp.detach())
         response.begin()
         lines.begin_body()
-        lengths = {told.strip(BLANKS) for told in response.headers.get_all("Content-Length", [])}
+        lengths = {told.strip(OWS) for told in response.headers.get_all("Content-Length", [])}
         # Of two http.client believes the first, and takes `+1_0` for 10.
         if len(lengths) > 1 or not all(map(str.isdecimal, lengths)):
             raise http.client.HTTPException("no length")

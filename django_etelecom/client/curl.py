@@ -402,7 +402,7 @@ class _Handle:
             if not connections.FIELD_LINE.match(line):
                 return 0
             name, _, value = line.rstrip(b"\r\n").decode("latin-1").partition(":")
-            name, value = name.lower(), value.strip(connections.BLANKS)
+            name, value = name.lower(), value.strip(connections.OWS)
             before = self._headers.get(name, value)
             if name == "content-length" and not (before == value and _is_length(value)):
                 # Of two libcurl passes over one that is no number to it, and takes `10, 10` for 10.
@@ -466,7 +466,7 @@ _FAILURES_AFTER = {
     pycurl.E_UNSUPPORTED_PROTOCOL: Failure.NOT_HTTP,
     pycurl.E_FTP_WEIRD_SERVER_REPLY: Failure.NOT_HTTP,
     pycurl.E_BAD_CONTENT_ENCODING: Failure.BAD_ANSWER,
-    # A trailer that is a fold of none, or has no colon.
+    # A trailer that is a fold, and no part of the header before it.
     pycurl.E_BAD_FUNCTION_ARGUMENT: Failure.BAD_ANSWER,
     TOO_LARGE: Failure.BAD_ANSWER,
     # By our own callbacks.

@@ -385,7 +385,7 @@ FAULTS = {
             b"\r",
         )
     },
-    # The body begins behind the second of them, or behind the first.
+    # At CR CR LF one reader ends the headers, and another reads on.
     **{
         f"{blank!r} behind the headers": Fault(
             says(OK + b"Content-Length: %d\r\n" % len(BODY) + blank + BODY), (*BAD, *NOT_HTTP)
