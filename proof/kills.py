@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from django_etelecom import dispatchers
 from django_etelecom.models import MessageLog
@@ -34,13 +34,6 @@ TYPICAL = 0.15
 
 CELERY_TYPICAL = 2.0
 """The same of a worker of Celery's, which has to find its broker first."""
-
-SESSIONS = {
-    "postgresql": "SELECT pid FROM pg_stat_activity "
-    "WHERE datname = current_database() AND backend_type = 'client backend'",
-    "mysql": "SELECT id FROM information_schema.processlist WHERE db = DATABASE()",
-}
-"""Asks a server for the sessions of the job's database; SQLite has none."""
 
 MOST_MISSES = 10
 """Processes in a row that may end without coming to a step; after more, none ever comes there."""
@@ -142,12 +135,10 @@ def kill_at(
     """Have a process send and kill it at a step; tell whether it came that far.
 
     It is the `occurrence`-th time that it comes to the step; at random, a moment of its first
-    `within` seconds. A server still does what the dead has asked of it last, such as to commit:
-    that is over when this returns.
+    `within` seconds.
     """
     at_random = step is Step.AT_RANDOM
     fate = (None if at_random else step, occurrence, job.proxy.port)
-    before, comes_there = sessions(), True
     victim = Victim(way.role, *arguments, *fate)
     job.proxy.behaviour = Killing(victim.pid, step, occurrence, by_wire_alone=way.by_wire_alone)
     victim.go()
@@ -157,19 +148,9 @@ def kill_at(
         victim.kill()
     elif way.for_ever and not victim.dies_within(3 * way.works_for):
         victim.kill()
-        comes_there = False
-    is_killed = victim.wait()
-    wait_until(lambda: sessions() <= before, what="The end of a dead process's sessions")
-    return is_killed and comes_there
-
-
-def sessions() -> set[int]:
-    """Return who is connected to the database, by the server's numbers."""
-    if connection.vendor not in SESSIONS:
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(SESSIONS[connection.vendor])
-        return {pid for (pid,) in cursor}
+        victim.wait()
+        return False
+    return victim.wait()
 
 
 class Killing(Behaviour):

@@ -30,7 +30,7 @@ from .kills import WAYS, Way
 from .machine import ACCOUNTS, TOKEN, Machine, codes, later, pick, within
 from .processes import PATIENCE, wait_until
 from .steps import Step
-from .witness import CODE, Broken
+from .witness import CODE, Broken, sessions
 
 OUTCOMES = [
     outcome
@@ -189,7 +189,7 @@ class Life(Machine):
         self._kill(way, step, 1, number)
 
     def _kill(self, way: Way, step: Step, occurrence: int, *arguments: object) -> None:
-        before = list(self.job.proxy.links)
+        before, sessions_before = list(self.job.proxy.links), sessions()
         is_killed = kills.kill_at(
             self.job, way, step, arguments, occurrence=occurrence, within=way.works_for
         )
@@ -197,6 +197,10 @@ class Life(Machine):
         wait_until(
             lambda: all(one.ended.is_set() for one in self.job.proxy.links if one not in before),
             what="The end of a dead process's connections",
+        )
+        # What it had asked of the database last, such as to commit, is done as well.
+        wait_until(
+            lambda: sessions() <= sessions_before, what="The end of a dead process's sessions"
         )
         self._connect()
         self.done["kills"] += is_killed

@@ -120,6 +120,13 @@ OF_CAMPAIGNS = (
 OF_WAITS = "SELECT SUM(number) FROM etelecom_waittally"
 CAMPAIGNS = "SELECT id, status, queued_rows, finished_at FROM etelecom_campaign"
 
+SESSIONS = {
+    "postgresql": "SELECT pid FROM pg_stat_activity "
+    "WHERE datname = current_database() AND backend_type = 'client backend'",
+    "mysql": "SELECT id FROM information_schema.processlist WHERE db = DATABASE()",
+}
+"""Asks a server who is connected to the database, by its driver; SQLite has no server."""
+
 
 class Broken(Exception):
     """Something happened that must not."""
@@ -313,6 +320,13 @@ def read(sql: str, *params: object) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall())
+
+
+def sessions() -> set[int]:
+    """Return who is connected to the database, by the server's numbers."""
+    if connection.vendor not in SESSIONS:
+        return set()
+    return {number for (number,) in read(SESSIONS[connection.vendor])}
 
 
 @functools.cache
