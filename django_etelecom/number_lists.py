@@ -182,14 +182,27 @@ def read_list(
         given: values by the names of columns, for what a line leaves empty.
 
     Raises:
-        UnreadableSheet: the file cannot be read, or not to its end, or no column is the number's.
+        UnreadableSheet: the file cannot be read, or not to its end; no column is the number's; or
+            one is nobody's, and may say what must not be passed over, such as `withdrawn`.
     """
     sheet = open_sheet(file, name)
-    columns = match_columns(sheet.columns, [NUMBER, DIGEST, *kind.columns])
+    columns = match_columns(sheet.columns, [NUMBER, DIGEST, *kind.columns, *_LAST])
     if NUMBER not in columns and len(sheet.columns) == 1:
         columns = {NUMBER: sheet.columns[0]}
     if NUMBER not in columns:
         raise UnreadableSheet(_("No column is the phone number's. Call one “phone”."))
+    for column in sheet.columns:
+        if column not in columns.values():
+            raise UnreadableSheet(
+                _(
+                    "Nothing is taken from the column “%(column)s”. Those of this list are: "
+                    "%(columns)s. Rename it or leave it out."
+                )
+                % {
+                    "column": clean_text(column, QUOTED),
+                    "columns": ", ".join(["phone", *kind.columns]),
+                }
+            )
     for row in sheet.rows(number_column=columns[NUMBER]):
         yield _line(kind, row, columns, given)
 

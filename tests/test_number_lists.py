@@ -14,6 +14,7 @@ from django_etelecom.number_lists import (
     CONSENTED,
     SUPPRESSED,
     count_new,
+    lifted,
     read_list,
     take_over,
     written,
@@ -139,6 +140,34 @@ def test_read__the_only_column_is_the_numbers():
 def test_read__file_without_headings_is_refused(text):
     with pytest.raises(UnreadableSheet):
         lines_of(SUPPRESSED, text, reason="staff")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "sentence"),
+    [
+        (
+            CONSENTED,
+            "phone,source,given_at,withdrawn\n0912345678,Form,2026-01-01,2026-02-01\n",
+            "“withdrawn”. Those of this list are: phone, source, given_at, withdrawn_at.",
+        ),
+        (
+            SUPPRESSED,
+            "phone,source,given_at\n0912345678,Form,2026-01-01\n",
+            "“source”. Those of this list are: phone, reason, scope, note.",
+        ),
+        (SUPPRESSED, "phone,Reason,reason.\n0912345678,staff,staff\n", "“Reason”."),
+        (
+            lifted(),
+            "phone,reason\n0912345678,opt_out\n",
+            "“reason”. Those of this list are: phone.",
+        ),
+    ],
+)
+def test_read__column_that_is_nobodys_is_refused(kind, text, sentence):
+    with pytest.raises(UnreadableSheet) as raised:
+        lines_of(kind, text)
+
+    assert sentence in str(raised.value)
 
 
 # --- Taking over --------------------------------------------------------------------------------
@@ -286,7 +315,7 @@ def test_suppress__keeps_the_good_ones_and_tells_each_fault(file):
 
 
 def test_suppress__workbook(file):
-    path = file(workbook_of(["SĐT", "Lý do"], ["0912345678", "x"]), "numbers.xlsx")
+    path = file(workbook_of(["SĐT", "Note"], ["0912345678", "x"]), "numbers.xlsx")
 
     assert run("suppress", path)[0] == "New: 1. On the list before: 0.\n"
 
@@ -314,7 +343,7 @@ def test_suppress__lift(file):
         (["suppress", "number\0.csv"], "a phone number or a file"),
         (["suppress", "1" * 5000], "Faulty, and not taken over: 1."),
         (["suppress", "x" * 5000], "cannot be read: File name too long."),
-        (["suppress", "nowhere.csv"], "nowhere.csv cannot be read: No such file or directory."),
+        (["suppress", "nowhere.csv"], "nowhere.csv: It cannot be read: No such file"),
         (["suppress", "0912345678", "--lift", "--note", "x"], "neither --scope nor --note"),
         (["consent", "0912345678", "--withdraw", "--source", "x"], "neither --source nor"),
     ],
@@ -322,6 +351,13 @@ def test_suppress__lift(file):
 def test_commands__tell_what_they_cannot_do(arguments, sentence):
     assert sentence in run(*arguments)[2]
     assert not Suppression.objects.exists()
+
+
+def test_commands__argument_that_cannot_be_read_keeps_those_before_it_and_tells():
+    assert run("suppress", "0912345678", "abc")[2] == (
+        "abc: It cannot be read: No such file or directory. New: 1. On the list before: 0."
+    )
+    assert Suppression.objects.count() == 1
 
 
 def test_commands__file_that_cannot_be_read_to_its_end(file, monkeypatch):

@@ -79,7 +79,7 @@ class NumberCommand(BaseCommand, ABC):
             except UnreadableSheet as error:
                 raise CommandError(f"{number}: {error} {self.told(done, options)}") from None
             except ImproperlyConfigured as error:
-                raise CommandError(str(error)) from None
+                raise CommandError(f"{error} {self.told(done, options)}") from None
         self._progress.end(self.told(done, options))
         if done.faulty:
             raise CommandError(f"Faulty, and not taken over: {done.faulty}.")
@@ -110,7 +110,7 @@ class NumberCommand(BaseCommand, ABC):
         try:
             file = path.open("rb")
         except OSError as error:
-            raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
+            raise UnreadableSheet(f"It cannot be read: {error.strerror}.") from None
         with file:
             yield file
 
