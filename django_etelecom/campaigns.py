@@ -71,7 +71,8 @@ def queue_campaign(
         send_at: aware datetime before which nothing is sent.
 
     Raises:
-        InvalidMessage: template, route, `sent_by`, `send_at` or `name`; nothing was written.
+        InvalidMessage: template, route, `sent_by`, `send_at` or `name`, or `rows` are no iterable;
+            nothing was written.
         SendBlocked: a guard would stop all of it (`no_label`); nothing was written. What stops
             single numbers is met when their turn comes, and hours are waited for.
         ImproperlyConfigured: the template's account cannot work as it is set.
@@ -79,9 +80,13 @@ def queue_campaign(
     """
     source = Opaque(rows)
     del rows  # An error reporter that reads this frame finds no secret in it.
-    campaign, mold = draw_up(template, name=name, route=route, sent_by=sent_by, send_at=send_at)
+    # First: what cannot be read at all leaves no campaign behind that is loading.
+    if not isinstance(source.reveal(), Iterable):
+        sentence = _("Give an iterable of mappings, not %(type)s.")
+        raise InvalidMessage({"rows": [sentence % {"type": type(source.reveal()).__name__}]})
     # Wrapped as they are read: where the next one fails, the frame still has the last.
     wrapped: Iterable[Opaque[object]] = map(Opaque, source.reveal())
+    campaign, mold = draw_up(template, name=name, route=route, sent_by=sent_by, send_at=send_at)
     numbered = (Row(number, row) for number, row in enumerate(wrapped, 1))
     if _loaded(campaign, numbered, mold):
         _start(campaign, Campaign.Status.LOADING)
@@ -138,8 +143,12 @@ def cancel_broken(campaign: Campaign) -> None:
 
 
 def start_campaign(campaign: Campaign) -> Campaign:
-    """Start a campaign that waits to be confirmed; any other comes back as it is now."""
-    _start(campaign, Campaign.Status.CHECKING)
+    """Start a campaign that waits to be confirmed; any other comes back as it is now.
+
+    Raises:
+        InvalidMessage: it is not stored.
+    """
+    _start(_stored(campaign), Campaign.Status.CHECKING)
     return fresh(campaign)
 
 
@@ -152,8 +161,11 @@ def pause_campaign(campaign: Campaign) -> Campaign:
     """Let a running campaign wait; any other comes back as it is now.
 
     What is in flight arrives, and nothing else of it is claimed.
+
+    Raises:
+        InvalidMessage: it is not stored.
     """
-    now = fresh(campaign)
+    now = fresh(_stored(campaign))
     if now.status == Campaign.Status.RUNNING and now.started_at is not None:
         ran_for = now.ran_for + (timezone.now() - now.started_at)
         running = _campaign(now).filter(status=now.status, started_at=now.started_at)
@@ -163,8 +175,12 @@ def pause_campaign(campaign: Campaign) -> Campaign:
 
 
 def resume_campaign(campaign: Campaign) -> Campaign:
-    """Let a paused campaign go on; any other comes back as it is now."""
-    _start(campaign, Campaign.Status.PAUSED)
+    """Let a paused campaign go on; any other comes back as it is now.
+
+    Raises:
+        InvalidMessage: it is not stored.
+    """
+    _start(_stored(campaign), Campaign.Status.PAUSED)
     return fresh(campaign)
 
 
@@ -172,8 +188,11 @@ def cancel_campaign(campaign: Campaign) -> Campaign:
     """Cancel what has not been sent of a campaign; one that has ended comes back as it is.
 
     Nothing of it is claimed from now on; its queued messages are cancelled by the batch.
+
+    Raises:
+        InvalidMessage: it is not stored.
     """
-    if _cancel(campaign):
+    if _cancel(_stored(campaign)):
         _settle_cancelled(campaign)
     return fresh(campaign)
 
@@ -185,10 +204,12 @@ def retry_campaign(campaign: Campaign) -> int:
     left to a person.
 
     Raises:
-        InvalidMessage: it is loading, not confirmed or cancelled; or its messages had secrets,
-            which are erased by now.
+        InvalidMessage: it is not stored, loading, not confirmed or cancelled; or its messages had
+            secrets, which are erased by now.
     """
-    now = fresh(campaign)
+    now = fresh(_stored(campaign))
+    if now.status == Campaign.Status.CANCELLED:
+        raise InvalidMessage({"campaign": [_("A campaign that was cancelled is not retried.")]})
     if now.status not in _RETRIED:
         raise InvalidMessage({"campaign": [_("Only a campaign that was started can be retried.")]})
     if now.has_secrets:
@@ -460,6 +481,12 @@ def _melt_tallies() -> None:
 
 def _campaign(campaign: Campaign) -> Any:
     return Campaign.objects.using(Campaign.database()).filter(pk=campaign.pk)
+
+
+def _stored(campaign: object) -> Campaign:
+    if not isinstance(campaign, Campaign) or campaign.pk is None:
+        raise InvalidMessage({"campaign": [_("This is not a stored campaign.")]})
+    return campaign
 
 
 def fresh(campaign: Campaign) -> Campaign:

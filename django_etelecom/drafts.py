@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
@@ -38,6 +38,9 @@ MAX_METADATA = 16 * 1024
 MAX_DEPTH = 20
 """Levels of nesting in metadata; MariaDB takes 31 and refuses more with an error."""
 
+LATELY = timedelta(days=1)
+"""How long ago a message may have been to be sent; one of longer ago has a wrong date."""
+
 QUOTED = 40
 """How much of a faulty value a sentence quotes, in characters."""
 
@@ -63,8 +66,8 @@ class Draft:
     """None: as the category of the template has it."""
     metadata: dict[str, Any]
     late: dict[str, list[str]]
-    """Why it is not to be sent any more, by field; what it says was good once. Only a message with
-    an idempotency key has any: it may be the repeat of one that was in time."""
+    """Why it is not to be sent any more, by field; what it says was good once. By its idempotency
+    key it may be the repeat of one that was in time."""
 
     @property
     def account(self) -> Account:
@@ -271,7 +274,7 @@ def _route(route: object, plan: TemplatePlan | None) -> tuple[str, tuple[str, ..
         return "", _channels(plan.channels)
     rule: RouteRule | None
     if isinstance(route, RouteRule):
-        name, rule = route.name, route
+        name, rule = route.name, None if route.pk is None else route
     elif isinstance(route, str):
         name = route
         rule = RouteRule.objects.filter(name=name).first() if _is_storable(name, 100) else None
@@ -341,7 +344,7 @@ def _instant(field: str, instant: object) -> datetime | None:
 
 def _check_start(start: datetime | None) -> None:
     # What passed lately is sent at once.
-    if start is not None and start.year < timezone.now().year - 1:
+    if start is not None and start < timezone.now() - LATELY:
         raise _fault("send_at", _("This has passed."))
 
 

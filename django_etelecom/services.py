@@ -15,9 +15,10 @@ from typing import Any, TypeAlias
 from django.db import transaction
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from . import delivery, guards, lifecycle, pace, records, reports
+from . import delivery, guards, hours, lifecycle, pace, records, reports
 from .accounts import backend_for
 from .campaigns import cancel_campaign as cancel_campaign
 from .campaigns import pause_campaign as pause_campaign
@@ -170,7 +171,14 @@ def _for_its_hours(draft: Draft) -> Draft:
     now = timezone.now()
     asked = max(draft.send_at or now, now)
     opens = guards.opening(draft, asked)
-    return draft if opens == asked else dataclasses.replace(draft, send_at=opens)
+    if opens is None or opens == asked:
+        return draft
+    late = draft.late
+    if draft.expires_at is not None and draft.expires_at <= opens:
+        sentence = _("This is before the hours in which it may be sent, which begin at %(opens)s.")
+        told = date_format(opens.astimezone(hours.ZONE), "H:i d/m")
+        late = {**late, "expires_at": [sentence % {"opens": told}]}
+    return dataclasses.replace(draft, send_at=opens, late=late)
 
 
 def _send(draft: Draft, *, resend_of: MessageLog | None = None) -> MessageLog:
@@ -346,8 +354,12 @@ def _stored(message: object) -> MessageLog:
 
 
 def cancel_message(message: MessageLog) -> MessageLog:
-    """Cancel a message that is still queued; any other comes back as it is now."""
-    lifecycle.cancel(message)
+    """Cancel a message that is still queued; any other comes back as it is now.
+
+    Raises:
+        InvalidMessage: it is not stored.
+    """
+    lifecycle.cancel(_stored(message))
     message.refresh_from_db(using=MessageLog.database())
     return message
 

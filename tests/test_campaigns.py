@@ -472,6 +472,23 @@ def test_pause__campaign_that_waits_to_be_confirmed_stays_so(loaded):
     assert pause_campaign(loaded()).status == "checking"
 
 
+@pytest.mark.parametrize("campaign", [None, "campaign", Campaign()])
+@pytest.mark.parametrize(
+    "act", [start_campaign, pause_campaign, resume_campaign, cancel_campaign, retry_campaign]
+)
+def test_campaign__that_is_not_stored_is_refused(act, campaign):
+    with pytest.raises(InvalidMessage, match="not a stored campaign"):
+        act(campaign)
+
+
+@pytest.mark.parametrize("rows", [None, 5, lambda: iter([])])
+def test_queue__rows_that_cannot_be_read_leave_nothing_behind(order_template, rows):
+    with pytest.raises(InvalidMessage, match="Give an iterable of mappings, not"):
+        queue_campaign(order_template, rows)
+
+    assert not Campaign.objects.exists()
+
+
 def test_cancel__queued_messages_are_cancelled(loaded, askable):
     campaign = start_campaign(loaded())
     with Sender(1) as sender:
@@ -943,11 +960,15 @@ def test_retry__ends_where_what_it_queues_is_not_sent_again_at_once(loaded, aska
     assert campaign.expires_at > timezone.now() + timedelta(hours=23)
 
 
-def test_retry__campaign_that_was_not_started_or_has_secrets_is_refused(
+def test_retry__campaign_that_was_not_started_was_cancelled_or_has_secrets_is_refused(
     loaded, askable, otp_template
 ):
+    campaign = loaded(1)
     with pytest.raises(InvalidMessage, match="that was started"):
-        retry_campaign(loaded(1))
+        retry_campaign(campaign)
+    cancel_campaign(start_campaign(campaign))
+    with pytest.raises(InvalidMessage, match="was cancelled is not retried"):
+        retry_campaign(campaign)
     secret = queue_campaign(otp_template, [{"to": number(1), "otp": "483920"}])
 
     with pytest.raises(InvalidMessage, match="secret"):

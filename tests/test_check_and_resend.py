@@ -4,7 +4,7 @@ import pytest
 
 from django_etelecom.exceptions import InvalidMessage
 from django_etelecom.models import MessageLog, MessageTemplate, RouteRule
-from django_etelecom.services import check_message, resend_message, send_message
+from django_etelecom.services import cancel_message, check_message, resend_message, send_message
 
 PHONE = "0912345678"
 committing = pytest.mark.django_db(transaction=True)
@@ -153,6 +153,13 @@ def test_resend__optional_secret_must_be_given_again_or_left_out(scripted, unhur
 
     assert list(caught.value.message_dict) == ["params.pin"]
     assert scripted.sent[1].wire.reveal() == {"otp": "1"}
+
+
+@committing
+@pytest.mark.parametrize("message", [None, "message", MessageLog()])
+def test_cancel__of_what_is_not_stored_raises(message):
+    with pytest.raises(InvalidMessage, match="not a stored message"):
+        cancel_message(message)
 
 
 @committing

@@ -26,7 +26,7 @@ from django_etelecom import (
 )
 from django_etelecom.client.opaque import Opaque
 from django_etelecom.conf import settings as etelecom_settings
-from django_etelecom.exceptions import IdempotencyConflict, SendBlocked
+from django_etelecom.exceptions import IdempotencyConflict, InvalidMessage, SendBlocked
 from django_etelecom.guard_rules import rules_of
 from django_etelecom.models import (
     Consent,
@@ -962,6 +962,26 @@ def test_hours__queued_message_waits_for_the_morning(guarded, advertisement):
     assert message.send_at == opens
     assert message.expires_at == opens + timedelta(days=1)
     assert work().sent == 0
+
+
+def test_hours__message_that_would_expire_before_they_begin_is_refused(guarded, advertisement):
+    agree()
+    opens = (timezone.now() + timedelta(hours=2)).astimezone(hours.ZONE)
+    opens = opens.replace(second=0, microsecond=0)
+    closes = opens + timedelta(hours=1)
+    guarded("advertising", HOURS={"3": (f"{opens:%H:%M}", f"{closes:%H:%M}")})
+
+    with pytest.raises(InvalidMessage) as caught:
+        queue_message("sale", PHONE, {"shop": "An"}, expires_at=opens)
+
+    assert caught.value.message_dict == {
+        "expires_at": [
+            f"This is before the hours in which it may be sent, which begin at {opens:%H:%M %d/%m}."
+        ]
+    }
+    assert not MessageLog.objects.exists()
+    message = queue_message("sale", PHONE, {"shop": "An"}, expires_at=closes)
+    assert message.send_at == opens
 
 
 def test_hours__message_whose_turn_comes_at_night_waits(guarded, advertisement, askable):

@@ -541,7 +541,7 @@ def test_retry__of_a_cancelled_campaign_is_refused(campaign, sender):
 
     response = sender.post(url("retry", campaign))
 
-    assert said(response) == ["Only a campaign that was started can be retried."]
+    assert said(response) == ["A campaign that was cancelled is not retried."]
     assert recorded() == []
 
 

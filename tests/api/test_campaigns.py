@@ -802,14 +802,21 @@ def test_retry__queues_again_what_was_not_sent(client, order_template, rows, ask
     assert len(askable.sent) == 3
 
 
-def test_retry__of_what_was_not_started_is_a_conflict(client, order_template, rows):
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ("checking", "Only a campaign that was started can be retried."),
+        ("cancelled", "A campaign that was cancelled is not retried."),
+    ],
+)
+def test_retry__of_what_does_not_run_is_a_conflict(client, order_template, rows, status, sentence):
     campaign = queue_campaign(order_template, rows())
-    Campaign.objects.update(status="cancelled")
+    Campaign.objects.update(status=status)
 
     response = client.post(one(campaign, "retry/"))
 
     assert response.status_code == 409
-    assert told(response)["detail"] == "Only a campaign that was started can be retried."
+    assert told(response)["detail"] == sentence
 
 
 def test_cancel__of_what_is_being_loaded(client, rows, monkeypatch, askable):
