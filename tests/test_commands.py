@@ -79,6 +79,7 @@ def test_send__with_key_twice_sends_once(scripted, otp_template):
         (["login_otp", "12", "otp=1"], "to: "),
         (["nowhere", PHONE], "template: There is no template"),
         (["login_otp", PHONE, "otp=1", "937415"], "^Parameter 2 is not of the form NAME=VALUE.$"),
+        (["login_otp", PHONE, "otp=1", "otp=2"], "^Parameter 2 was given before.$"),
         (["login_otp", PHONE, "otp=1", "--route", "nowhere"], "route: "),
     ],
 )

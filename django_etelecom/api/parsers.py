@@ -16,6 +16,7 @@ from rest_framework.exceptions import (
 from rest_framework.parsers import BaseParser
 
 from ..client.opaque import Opaque, shielded
+from ..client.wire import RepeatedKey, unique
 from .permissions import method_of
 
 
@@ -83,7 +84,7 @@ def _read(stream: Any, most: int) -> bytes:
 
 def _decoded(body: bytes) -> Any:
     try:
-        return json.loads(body.decode(), parse_constant=_refuse_constant)
+        return json.loads(body.decode(), parse_constant=_refuse_constant, object_pairs_hook=unique)
     except UnicodeDecodeError:
         sentence = _("The body of this request is not UTF-8.")
     except json.JSONDecodeError as error:
@@ -91,6 +92,8 @@ def _decoded(body: bytes) -> Any:
         sentence %= {"line": error.lineno, "at": error.colno}
     except RecursionError:
         sentence = _("The body of this request is nested too deep.")
+    except RepeatedKey:
+        sentence = _("The body of this request has a name twice in one object.")
     except ValueError:
         # Of more digits than Python reads.
         sentence = _("The body of this request has a number that is too long.")

@@ -19,6 +19,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser, MultiPartParser
 
 from ..client.opaque import Opaque, shielded
+from ..client.wire import RepeatedKey, unique
 from ..sheets import SheetRow, UnreadableSheet, open_sheet
 from ..sheets.delimited import BLOCK, MAX_RECORD
 from ..sheets.reading import MAX_BYTES
@@ -138,13 +139,17 @@ def rows_of_lines(file: IO[bytes]) -> Iterator[SheetRow]:
 def _decoded(line: bytes, number: int) -> Any:
     try:
         # A byte order mark may stand before the first line.
-        return json.loads(line.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        return json.loads(
+            line.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=unique
+        )
     except UnicodeDecodeError:
         sentence, at = _("Line %(line)d is not UTF-8."), 0
     except json.JSONDecodeError as error:
         sentence, at = _("Line %(line)d is not JSON: see its character %(at)d."), error.colno
     except RecursionError:
         sentence, at = _("Line %(line)d is nested too deep."), 0
+    except RepeatedKey:
+        sentence, at = _("Line %(line)d has a name twice in one object."), 0
     except ValueError:
         sentence, at = _("Line %(line)d has a number that cannot be read."), 0
     raise UnreadableSheet(sentence % {"line": number, "at": at})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
@@ -81,9 +82,7 @@ class ApiView(APIView):
             ValidationError: it is not of the form that the serializer takes.
         """
         words = self.request.query_params
-        repeated = [clean_text(name, QUOTED) for name in words if len(words.getlist(name)) > 1]
-        if repeated:
-            raise ValidationError({name: [_("Give it once.")] for name in repeated})
+        _refuse_repeats(words)
         # But for the framework's own, which chooses a form for the answer.
         framework = api_settings.URL_FORMAT_OVERRIDE
         return _read({name: words[name] for name in words if name != framework}, serializer)
@@ -92,9 +91,17 @@ class ApiView(APIView):
 def _read(body: Any, serializer: Any) -> dict[str, Any]:
     # Where there is no body at all, no parser has seen it.
     given = body.reveal() if isinstance(body, Opaque) else body
+    if isinstance(given, QueryDict):
+        _refuse_repeats(given)
     try:
         read: dict[str, Any] = shared(serializer).run_validation(given)
     except ValidationError as error:
         # What is about the body as a whole comes as a list.
         raise ValidationError(as_serializer_error(error)) from None
     return read
+
+
+def _refuse_repeats(words: QueryDict) -> None:
+    repeated = [clean_text(name, QUOTED) for name in words if len(words.getlist(name)) > 1]
+    if repeated:
+        raise ValidationError({name: [_("Give it once.")] for name in repeated})

@@ -120,8 +120,8 @@ def _is_encoded(headers: Mapping[str, str]) -> bool:
 # JSON
 
 
-class _RepeatedKey(ValueError):
-    pass
+class RepeatedKey(ValueError):
+    """A key stands twice in one object."""
 
 
 def json_value(body: bytes) -> tuple[object, str]:
@@ -130,7 +130,7 @@ def json_value(body: bytes) -> tuple[object, str]:
         value = _decoder.decode(body.decode("utf-8-sig"))
     except RecursionError:
         return None, TOO_DEEP
-    except _RepeatedKey:
+    except RepeatedKey:
         return None, REPEATED_KEY
     # Not UTF-8, not JSON, a number of too many digits.
     except ValueError:
@@ -138,10 +138,15 @@ def json_value(body: bytes) -> tuple[object, str]:
     return value, ""
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON by its pairs, none of which may hide another.
+
+    Raises:
+        RepeatedKey: one would.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _RepeatedKey
+        raise RepeatedKey
     return found
 
 
@@ -153,7 +158,7 @@ def _finite(number: str) -> float:
 
 
 # `json.loads` would make one for each answer.
-_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_finite, parse_float=_finite)
+_decoder = json.JSONDecoder(object_pairs_hook=unique, parse_constant=_finite, parse_float=_finite)
 
 
 def without_case(key: str) -> str:

@@ -314,6 +314,7 @@ def test_create__faulty_body_is_refused(client, body, changes, name):
         (b'{"to": %s}' % (b"[" * 100_000), "Line 1 is nested too deep."),
         (b'\n["0912345678"]\n', "Row 2 is no object of JSON, which has values by their names."),
         (b"null", "Row 1 is no object of JSON"),
+        (b'{"to": "1", "to": "2"}', "Line 1 has a name twice in one object."),
         (b'{"to": "%s"}' % (b"9" * 1_000_000), "Line 1 has more than 1000000 bytes."),
     ],
 )
@@ -401,6 +402,17 @@ def test_create__form_with_a_file_of_another_kind_is_refused(client, order_templ
 
     assert response.status_code == 400
     assert told(response) == {"rows": ["This is neither a CSV file nor an XLSX workbook."]}
+
+
+def test_create__form_that_gives_something_twice_is_refused(client, order_template, rows):
+    files = [SimpleUploadedFile(name, sheet(rows())) for name in ("a.csv", "b.csv")]
+    fields = {"template": "order_confirmation", "name": ["a", "b"], "rows": files}
+
+    response = Client.post(client, CAMPAIGNS, fields)
+
+    assert response.status_code == 400
+    assert told(response) == {"name": ["Give it once."], "rows": ["Give it once."]}
+    assert kept() == (0, 0)
 
 
 def test_create__form_that_is_broken_is_refused(client):

@@ -39,6 +39,14 @@ def everybody(api_client, scripted):
         ("[" * 50_000 + "]" * 50_000, "The body of this request is nested too deep."),
         ('{"a":' * 20_000 + "1" + "}" * 20_000, "The body of this request is nested too deep."),
         ('{"to": ' + "9" * 5000 + "}", "The body of this request has a number that is too long."),
+        (
+            '{"to": "0912345678", "params": {}, "to": "0912345679"}',
+            "The body of this request has a name twice in one object.",
+        ),
+        (
+            '{"to": "0912345678", "params": {"otp": "1", "otp": "2"}}',
+            "The body of this request has a name twice in one object.",
+        ),
     ],
 )
 def test_body__that_is_no_json_is_400(everybody, body, sentence):

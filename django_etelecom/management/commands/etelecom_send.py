@@ -63,12 +63,14 @@ class Command(BaseCommand):
         )
 
     def _params(self, pairs: list[str]) -> dict[str, str]:
-        params = {}
+        params: dict[str, str] = {}
         for position, pair in enumerate(pairs, start=1):
             name, separator, value = pair.partition("=")
             if not separator:
                 # Not quoted: it may be a secret whose name was forgotten.
                 raise CommandError(f"Parameter {position} is not of the form NAME=VALUE.")
+            if name in params:
+                raise CommandError(f"Parameter {position} was given before.")
             params[name] = value or self._asked(name)
         return params
 
