@@ -29,7 +29,8 @@ def check_settings(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Check `settings.ETELECOM` and what the app needs of the site's other settings."""
-    if not isinstance(settings.raw, dict) or not isinstance(settings.raw.get("ACCOUNTS", {}), dict):
+    raw = getattr(django_settings, "ETELECOM", {})
+    if not isinstance(raw, dict) or not isinstance(raw.get("ACCOUNTS", {}), dict):
         return [
             Error(
                 "ETELECOM and ETELECOM['ACCOUNTS'] are dictionaries.",

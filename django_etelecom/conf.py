@@ -124,7 +124,20 @@ class Settings:
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        return getattr(django_settings, "ETELECOM", {})
+        """The setting as it is.
+
+        Raises:
+            ImproperlyConfigured: it is no mapping.
+        """
+        raw = getattr(django_settings, "ETELECOM", {})
+        if not isinstance(raw, Mapping):
+            raise ImproperlyConfigured("ETELECOM is a dictionary.")
+        return raw
+
+    @property
+    def unchecked(self) -> Mapping[str, Any]:
+        """The setting for who may not fail by it: empty where it is no mapping."""
+        return _mapping(getattr(django_settings, "ETELECOM", {}))
 
     @property
     def account_aliases(self) -> list[str]:
@@ -146,7 +159,9 @@ class Settings:
     def _account_or_fault(self, alias: str) -> Account | str:
         accounts = self.raw.get("ACCOUNTS", {})
         entry = accounts.get(alias) if isinstance(accounts, Mapping) else None
-        if not isinstance(entry, Mapping):
+        if entry is not None and not isinstance(entry, Mapping):
+            return f"ETELECOM['ACCOUNTS']['{alias}'] is a dictionary."
+        if entry is None:
             known = ", ".join(self.account_aliases) or "none"
             return f"ETELECOM['ACCOUNTS'] has no account '{alias}'; it has: {known}."
         for name in ("USERNAME", "PASSWORD", "BASE_URL", "BACKEND", "WEBHOOK_SECRET"):
@@ -305,8 +320,8 @@ class Settings:
 
         Whatever form the settings have; what is no text is left out.
         """
-        entries = _mapping(self.raw.get("ACCOUNTS")).values()
-        tokens = self.raw.get("WEBHOOK_TOKENS")
+        entries = _mapping(self.unchecked.get("ACCOUNTS")).values()
+        tokens = self.unchecked.get("WEBHOOK_TOKENS")
         return Opaque(
             tuple(
                 secret

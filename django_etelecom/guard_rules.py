@@ -17,6 +17,9 @@ LONGEST_WINDOW = 31 * DAY
 MOST_IN_WINDOW = 1000
 """Messages to one number that a limit may allow: all of them are kept for it."""
 
+MOST_IN_BUDGET = 10_000_000
+"""Messages of one account that a budget may allow."""
+
 MOST_READ = 100
 """Settings that are remembered; a site has one, its tests many."""
 
@@ -176,7 +179,7 @@ def _budget(given: Any) -> Limit | None:
     if given is None:
         return None
     number, seconds = _sequence(given)
-    return Limit(_whole(number, 10_000_000), _whole(seconds, LONGEST_WINDOW))
+    return Limit(_whole(number, MOST_IN_BUDGET), _whole(seconds, LONGEST_WINDOW))
 
 
 def _sequence(given: object) -> Sequence[Any]:
@@ -210,11 +213,12 @@ _FORMS: Mapping[str, tuple[Callable[[Any], Any], str]] = MappingProxyType(
         ),
         "COOLDOWN": (
             _cooldown,
-            f"a list of seconds, each at most {DAY}; an empty one has nobody wait.",
+            f"a list of seconds, each from 1 to {DAY}; an empty one has nobody wait.",
         ),
         "BUDGET": (
             _budget,
-            f"how many messages in how many seconds, at most {LONGEST_WINDOW}, or None.",
+            f"how many messages in how many seconds, at most {MOST_IN_BUDGET} messages in "
+            f"{LONGEST_WINDOW} seconds, or None.",
         ),
     }
 )

@@ -100,7 +100,7 @@ def _secrets_of_site() -> tuple[list[str], list[str]]:
     """Return what is secret, and the user names, of whatever form the settings are."""
     secrets: list[object] = [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
     names: list[object] = []
-    raw = _mapping(settings.raw)
+    raw = settings.unchecked
     for key in ("WEBHOOK_TOKENS", "ENCRYPTION_KEYS"):
         several = raw.get(key)
         secrets += several if isinstance(several, list | tuple) else ()

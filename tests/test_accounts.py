@@ -113,6 +113,21 @@ def test_backend__bad_account_raises_without_showing_credentials(account, entry,
     assert "canary-username" not in locals_seen
 
 
+@pytest.mark.parametrize(
+    ("etelecom", "sentence"),
+    [
+        (None, "ETELECOM is a dictionary."),
+        ([], "ETELECOM is a dictionary."),
+        ({"ACCOUNTS": {"default": []}}, r"ETELECOM\['ACCOUNTS'\]\['default'\] is a dictionary."),
+    ],
+)
+def test_backend__settings_of_another_form_raise(settings, etelecom, sentence):
+    settings.ETELECOM = etelecom
+
+    with pytest.raises(ImproperlyConfigured, match=sentence):
+        backend_for("default")
+
+
 @pytest.mark.parametrize("etelecom", [{}, {"ACCOUNTS": {"shop": {}}}, {"ACCOUNTS": [1]}])
 def test_backend__unknown_account_raises(settings, etelecom):
     settings.ETELECOM = etelecom

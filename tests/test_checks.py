@@ -54,6 +54,7 @@ def test_checks__database_that_keeps_local_times(settings, monkeypatch, vendor, 
     ("value", "expected"),
     [
         ([], ["etelecom.E001"]),
+        (None, ["etelecom.E001"]),
         ({"ACCOUNTS": []}, ["etelecom.E001"]),
         ({}, ["etelecom.W001"]),
         ({**etelecom(), "WEBHOOKS": 1}, ["etelecom.W002"]),

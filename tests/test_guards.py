@@ -1213,6 +1213,8 @@ def test_check__says_so_of_advertising_at_night(askable, advertisement, at_hour)
         ({"otp": {"COOLDOWN": [0]}}, "['COOLDOWN'] is a list"),
         ({"otp": {"COOLDOWN": "30"}}, "['COOLDOWN'] is a list"),
         ({"otp": {"BUDGET": 5}}, "['BUDGET'] is how many"),
+        ({"otp": {"BUDGET": (20_000_000, 60)}}, "at most 10000000 messages in 2678400 seconds"),
+        ({"otp": {"COOLDOWN": [0, 30]}}, "seconds, each from 1 to 86400"),
         ({"otp": {"BUDGET": (1, 2, 3)}}, "['BUDGET'] is how many"),
         ({"otp": {"CONSENT": 1}}, "['CONSENT'] is True or False"),
         ({"otp": {"HOURS": []}}, "['HOURS'] is a mapping"),
