@@ -32,7 +32,7 @@ from .models import (
 from .models.messages import Status
 from .numbers import Entry, suppress_all
 from .sealing import SealBroken
-from .stripping import DEFAULT_BATCH, rest, strip
+from .stripping import DEFAULT_BATCH, check_batch_size, rest, strip
 from .traces import Traces
 from .uploads import drop_rows, rows_waiting
 
@@ -104,8 +104,10 @@ def erase_number(
     Raises:
         InvalidMessage: under `phone`: this is no phone number.
         ImproperlyConfigured: `ENCRYPTION_KEYS` cannot be used.
+        ValueError: `batch_size` is not from 1 to 10,000.
         RuntimeError: inside `atomic()`, which would hold all of it to the end.
     """
+    check_batch_size(batch_size)
     traces = Traces.of(phone)
     erased = Erased()
     if dry_run:

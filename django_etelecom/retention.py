@@ -22,7 +22,7 @@ from .events import OPEN
 from .models import Campaign, CampaignRow, MessageLog, ReportedMessage
 from .models.clock import DatabaseNow
 from .models.messages import Status
-from .stripping import DEFAULT_BATCH, rest, strip, taken
+from .stripping import DEFAULT_BATCH, check_batch_size, rest, strip, taken
 
 WINDOW = 10_000
 """Primary keys that are looked through by one query."""
@@ -104,8 +104,10 @@ def prune(
 
     Raises:
         ImproperlyConfigured: `RETENTION` or `POLL_AFTER` cannot be used.
+        ValueError: `batch_size` is not from 1 to 10,000.
         RuntimeError: inside `atomic()`, which would hold all of it to the end.
     """
+    check_batch_size(batch_size)
     limits = _Limits.now()
     pruned = Pruned()
     if not dry_run:

@@ -34,6 +34,9 @@ from .models import MessageEvent, MessageLog
 DEFAULT_BATCH = 1000
 """Messages of one transaction, with all their events."""
 
+MOST_IN_BATCH = 10_000
+"""Messages that a transaction may be told to take."""
+
 REST = 0.15
 """Seconds between two batches on SQLite, whose waiters look for the lock every tenth of one."""
 
@@ -67,6 +70,16 @@ STRIPPED_OF_EVENT: dict[str, Any] = {
 CODES_OF_MESSAGE = ("channel", "error_code", "network")
 CODES_OF_EVENT = ("channel", "error_code")
 """Columns that the provider fills, against its own table also with other text."""
+
+
+def check_batch_size(number: object) -> None:
+    """Refuse a number of rows that no transaction takes: of 0 there would never be an end.
+
+    Raises:
+        ValueError: it is none from 1 to `MOST_IN_BATCH`.
+    """
+    if not isinstance(number, int) or not 1 <= number <= MOST_IN_BATCH:
+        raise ValueError(f"A batch is a whole number from 1 to {MOST_IN_BATCH}.")
 
 
 def strip(pks: Collection[int], which: Q, *, digits: str = "") -> set[int]:

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.apps import apps
@@ -30,6 +31,7 @@ from django_etelecom.models import (
     Suppression,
 )
 from django_etelecom.reports import keep
+from django_etelecom.retention import prune
 from django_etelecom.sealing import number_digests, seal
 from django_etelecom.services import (
     begin_campaign,
@@ -757,3 +759,10 @@ def test_erase__move_that_is_lost_to_a_worker_is_left(
     erased = erase_number(PHONE)
 
     assert (erased.cancelled, erased.messages, erased.left) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 10_001, "many", None])
+@pytest.mark.parametrize("erase", [partial(erase_number, PHONE), prune])
+def test_batch__of_which_there_would_be_no_end_is_refused(erase, batch_size):
+    with pytest.raises(ValueError, match="A batch is a whole number from 1 to 10000"):
+        erase(batch_size=batch_size)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..stripping import MOST_IN_BATCH
+
 
 def batch_size(text: str) -> int:
     """Return an option's number of rows.
@@ -13,8 +15,8 @@ def batch_size(text: str) -> int:
     Raises:
         ArgumentTypeError: it is none that a transaction can take.
     """
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise ArgumentTypeError("a whole number from 1 to 10000")
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MOST_IN_BATCH:
+        raise ArgumentTypeError(f"a whole number from 1 to {MOST_IN_BATCH}")
     return int(text)
 
 
