@@ -99,8 +99,8 @@ def run(job: Job) -> Result:
         "GetStatusOmni",
         wrong=dict(findings.wrong),
         seen=", ".join(f"{seen[one]:,} {one}" for one in ("accepted", "rejected", "unknown"))
-        + f", {seen['delivered']:,} delivered"
-        + (f", {seen['never answered']:,} never wholly answered" if seen["never answered"] else ""),
+        + f"; of those accepted, once asked about, {seen['delivered']:,} delivered"
+        + (f"; {seen['never answered']:,} never wholly answered" if seen["never answered"] else ""),
         examples=[f"seed {seed}, {one}" for one in findings.examples],
     )
 

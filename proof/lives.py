@@ -90,7 +90,8 @@ def run(job: Job) -> Result:
         did=f"{done['steps']:,} of the steps had something to do: {done['messages']:,} messages, "
         f"{done['requests']:,} POSTs of them, {done['reports']:,} reports, "
         f"{done['kills']:,} processes killed",
-        seen=", ".join(f"{done[one]:,} {one}" for one in MessageLog.Status.values if done[one]),
+        seen="where Hypothesis drew a sequence to its end, "
+        + ", ".join(f"{done[one]:,} {one}" for one in MessageLog.Status.values if done[one]),
         wrong=wrong,
         examples=examples,
     )

@@ -264,7 +264,7 @@ def test_secret__is_sealed_until_it_is_sent(queued_otp, askable):
     assert MessageLog.objects.get().sealed_params == ""
 
 
-def test_secret__is_erased_however_it_ends(queued_otp, askable):
+def test_secret__is_erased_where_it_is_cancelled(queued_otp, askable):
     cancel_message(queued_otp)
 
     assert MessageLog.objects.get().sealed_params == ""
