@@ -79,7 +79,10 @@ def text_of(value: object, *, kind: Kind, limit: int) -> str:
                 code="type",
             )
     raise ValidationError(
-        _("%(type)s is not taken: give str, int, Decimal, date, time or datetime."),
+        _(
+            "%(type)s is not taken: give text (str), a whole number, or in Python a Decimal, date, "
+            "time or datetime."
+        ),
         code="type",
         params={"type": type(value).__name__},
     )

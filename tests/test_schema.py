@@ -282,12 +282,13 @@ def test_clean__otp_refuses_and_quotes_nothing(value):
 @pytest.mark.parametrize("value", [True, False, 1.5, None, b"x", [], {}, object(), 1j])
 def test_clean__other_types_are_named(kind, value):
     assert refusal(kind, value) == (
-        f"{type(value).__name__} is not taken: give str, int, Decimal, date, time or datetime."
+        f"{type(value).__name__} is not taken: give text (str), a whole number, or in Python a "
+        "Decimal, date, time or datetime."
     )
 
 
 def test_clean__lazy_text_is_refused():
-    assert "give str" in refusal("text", gettext_lazy("Yes"))
+    assert "give text (str)" in refusal("text", gettext_lazy("Yes"))
 
 
 # The classes of what turns the direction by being there, and shows nothing itself.

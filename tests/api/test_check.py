@@ -74,7 +74,8 @@ def test_check__tells_all_faults_by_their_names(sender, order):
     assert response.status_code == 400
     assert set(told(response)) == {"to", "params.amount", "params.order_code", "params.colour"}
     assert told(response)["params.amount"] == [
-        "float is not taken: give str, int, Decimal, date, time or datetime."
+        "float is not taken: give text (str), a whole number, or in Python a Decimal, date, time "
+        "or datetime."
     ]
 
 
