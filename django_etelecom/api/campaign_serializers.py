@@ -11,7 +11,7 @@ from ..client.opaque import Opaque
 from ..sheets import SheetRow
 from .pagination import PageQuery
 from .rows import row_of
-from .serializers import Body, InstantField, TextField, ValueField
+from .serializers import MEANT, Body, InstantField, TextField, ValueField
 
 
 class CampaignSerializer(serializers.Serializer):
@@ -45,7 +45,7 @@ class CampaignSerializer(serializers.Serializer):
 class CampaignQuery(Body):
     """A campaign that is to be made, but for its rows."""
 
-    passed_over = frozenset(CampaignSerializer().fields)
+    passed_over = frozenset(CampaignSerializer().fields) - MEANT
 
     template = TextField()
     name = TextField(required=False, allow_blank=True)

@@ -72,8 +72,8 @@ class InstantField(serializers.DateTimeField):
 class Body(serializers.Serializer):
     """The body of a request; a name that it does not have is refused.
 
-    A misspelt `send_at` must not send at once. What only the answer has may come back with a
-    request and changes nothing.
+    A misspelt `send_at` must not send at once, nor one where there is none. What else the answer
+    has may come back with a request, and changes nothing.
     """
 
     passed_over: ClassVar[frozenset[str]] = frozenset()
@@ -163,8 +163,14 @@ class MessageWithEventsSerializer(MessageSerializer):
     has_more_events = serializers.BooleanField()
 
 
-SHOWN = frozenset(MessageWithEventsSerializer().fields)
-"""Names of what is told of a message, which change nothing where they come back."""
+MEANT = frozenset(
+    {"recipient", "template", "params", "channels", "route", "send_at", "expires_at", "metadata"}
+)
+"""Names of what is told of a message that say to whom, what, how or when: who gives one means it,
+also where there is no such field."""
+
+SHOWN = frozenset(MessageWithEventsSerializer().fields) - MEANT
+"""Names of what else is told of a message, which change nothing where they come back."""
 
 
 class CheckBody(Body):

@@ -71,8 +71,10 @@ class ApiView(APIView):
         """Return what the body says, as a serializer reads it.
 
         Raises:
-            ValidationError: it is not of the form that the serializer takes.
+            ValidationError: it is not of the form that the serializer takes, or the address says
+                what the body is to say.
         """
+        _refuse_misplaced(self.request.query_params, serializer)
         return shielded(lambda: _read(self.request.data, serializer))
 
     def query(self, serializer: type[Body]) -> dict[str, Any]:
@@ -99,6 +101,12 @@ def _read(body: Any, serializer: Any) -> dict[str, Any]:
         # What is about the body as a whole comes as a list.
         raise ValidationError(as_serializer_error(error)) from None
     return read
+
+
+def _refuse_misplaced(words: QueryDict, serializer: Any) -> None:
+    misplaced = [name for name in shared(serializer).fields if name in words]
+    if misplaced:
+        raise ValidationError({name: [_("Give it in the body.")] for name in misplaced})
 
 
 def _refuse_repeats(words: QueryDict) -> None:

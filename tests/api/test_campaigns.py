@@ -186,6 +186,23 @@ def test_create__what_is_the_answers_changes_nothing(client, body, admin_user):
     assert (shown["queued_rows"], shown["broke_off"]) == (1, False)
 
 
+@pytest.mark.parametrize("given", [{"expires_at": "2026-12-24T08:00:00Z"}, {"channels": ["3"]}])
+def test_create__what_it_is_told_by_is_no_way_to_say_it(client, body, given):
+    response = client.post(CAMPAIGNS, body(**given))
+
+    assert response.status_code == 400
+    assert list(told(response)) == list(given)
+    assert kept() == (0, 0)
+
+
+def test_create__what_the_address_says_of_json_is_refused(client, body):
+    response = client.post(f"{CAMPAIGNS}?send_at=2026-12-24T08:00:00Z&utm=x", body())
+
+    assert response.status_code == 400
+    assert told(response) == {"send_at": ["Give it in the body."]}
+    assert kept() == (0, 0)
+
+
 def test_create__leaves_to_the_worker_what_takes_long(client, rows, askable, monkeypatch):
     monkeypatch.setattr(uploads, "PART", 1)
     monkeypatch.setattr(api_campaigns, "PATIENCE", 0)

@@ -237,7 +237,7 @@ def test_resend__of_a_stripped_message_is_refused(resender, sent):
     assert list(told(response)) == ["message"]
 
 
-@pytest.mark.parametrize("body", [{"template": "login_otp"}, {"status": "delivered"}])
+@pytest.mark.parametrize("body", [{"account": "another"}, {"status": "delivered"}])
 def test_resend__what_only_the_app_writes_changes_nothing(resender, sent, body):
     response = resender.post(address(sent, "resend"), body)
 
@@ -245,10 +245,24 @@ def test_resend__what_only_the_app_writes_changes_nothing(resender, sent, body):
     assert MessageLog.objects.latest().template == sent.template
 
 
-def test_resend__a_misspelt_field_is_refused(resender, sent):
-    response = resender.post(address(sent, "resend"), {"too": "0912345679"})
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"too": "0912345679"},
+        {"recipient": "84912345679"},
+        {"template": "login_otp"},
+        {"channels": ["3"]},
+        {"send_at": "2026-12-24T08:00:00+07:00"},
+        {"expires_at": "2026-12-24T08:00:00+07:00"},
+        {"metadata": {"order": 7}},
+        {"queue": True},
+    ],
+)
+def test_resend__field_that_it_does_not_have_is_refused(resender, sent, body):
+    response = resender.post(address(sent, "resend"), body)
 
     assert response.status_code == 400
+    assert list(told(response)) == list(body)
     assert MessageLog.objects.count() == 1
 
 

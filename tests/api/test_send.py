@@ -142,6 +142,24 @@ def test_send__what_is_no_amount_is_refused(scripted, sender, order, value):
     assert scripted.sent == []
 
 
+@pytest.mark.parametrize("given", [{"recipient": "84912345679"}, {"channels": ["3"]}])
+def test_send__what_it_is_told_by_is_no_way_to_say_it(scripted, sender, order, given):
+    response = sender.post(MESSAGES, order | given)
+
+    assert response.status_code == 400
+    assert list(told(response)) == list(given)
+    assert scripted.sent == []
+
+
+@pytest.mark.parametrize("word", ["send_at=2026-12-24T08:00:00Z", "queue=true", "route=SMS"])
+def test_send__what_the_address_says_is_refused(scripted, sender, order, word):
+    response = sender.post(f"{MESSAGES}?{word}", order)
+
+    assert response.status_code == 400
+    assert told(response) == {word.partition("=")[0]: ["Give it in the body."]}
+    assert scripted.sent == []
+
+
 def test_send__what_only_the_app_writes_changes_nothing(scripted, sender, order):
     forged = {
         "status": "delivered",
