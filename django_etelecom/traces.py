@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
@@ -66,9 +67,8 @@ class Traces:
         """
         self.number = number
         self.digits = phone.significant(number)
-        self._spellings = Secrets(
-            spelling for spelling in phone.spellings(number) if len(spelling) >= TELLING
-        )
+        self._telling = [one for one in phone.spellings(number) if len(one) >= TELLING]
+        self._spellings = Secrets(self._telling)
         self._digests = number_digests(number)
         self._database = MessageLog.database()
         self.unreadable = 0
@@ -112,7 +112,20 @@ class Traces:
         """Tell whether one of the values that somebody gave has the number, spelled in digits."""
         # To look for all spellings takes fifty times as long, and there may be many rows.
         may_have_it = (text for text in map(str, values) if len(_DIGIT.findall(text)) >= TELLING)
-        return any(self.without(text) != text for text in may_have_it)
+        return any(self._is_typed(text) or self.without(text) != text for text in may_have_it)
+
+    def _is_typed(self, text: str) -> bool:
+        """Tell whether a text is the number as `phone` takes it: with any digits, and any gaps.
+
+        In other text it is looked for with fewer of them.
+        """
+        digits = "".join(str(unicodedata.decimal(digit)) for digit in _DIGIT.findall(text))
+        if not any(spelling in digits for spelling in self._telling):
+            return False
+        try:
+            return phone.recognize(text) == self.number
+        except InvalidMessage:
+            return False
 
     def reports(self) -> list[InboxReport]:
         """Return the reports that wait for their message and have the number."""

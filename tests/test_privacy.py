@@ -451,6 +451,23 @@ def test_upload__loses_the_rows_and_goes_on(upload, monkeypatch):
     }
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "0912  -  345  -  678",
+        "[0912] 345 678",
+        "0912\u301c345\u301c678",
+        "\u0660\u0669\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668",
+        "(+84)912\u200b\u200b\u200b\u200b345678",
+    ],
+)
+def test_upload__row_is_lost_however_its_number_is_typed(upload, typed):
+    upload(line(typed), line("0987654321"))
+    assert len(json.loads("".join(export_number(PHONE)))["rows_of_campaigns"]) == 1
+
+    assert erase_number(PHONE).rows == 1
+
+
 def test_upload__of_a_program_loses_the_rows_whatever_they_hold(askable, order_template):
     values = {"amount": 1, "order_code": None, "delivery_date": ["x"]}
     numbers = [912345678, "+84 912 345 678", OTHER, None]
