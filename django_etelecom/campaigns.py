@@ -81,7 +81,10 @@ def queue_campaign(
     source = Opaque(rows)
     del rows  # An error reporter that reads this frame finds no secret in it.
     # First: what cannot be read at all leaves no campaign behind that is loading.
-    if not isinstance(source.reveal(), Iterable):
+    # A single row, or text, would be a campaign of its keys or its letters.
+    if not isinstance(source.reveal(), Iterable) or isinstance(
+        source.reveal(), Mapping | str | bytes
+    ):
         sentence = _("Give an iterable of mappings, not %(type)s.")
         raise InvalidMessage({"rows": [sentence % {"type": type(source.reveal()).__name__}]})
     # Wrapped as they are read: where the next one fails, the frame still has the last.

@@ -274,7 +274,9 @@ def _route(route: object, plan: TemplatePlan | None) -> tuple[str, tuple[str, ..
         return "", _channels(plan.channels)
     rule: RouteRule | None
     if isinstance(route, RouteRule):
-        name, rule = route.name, None if route.pk is None else route
+        # As it is stored: whoever has it may have changed it, or somebody else have deleted it.
+        name = route.name
+        rule = RouteRule.objects.filter(pk=route.pk).first() if isinstance(route.pk, int) else None
     elif isinstance(route, str):
         name = route
         rule = RouteRule.objects.filter(name=name).first() if _is_storable(name, 100) else None

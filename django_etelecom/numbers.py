@@ -92,7 +92,7 @@ def suppress_number(
     """
     faults: dict[str, list[str]] = {}
     entry = collect(faults, lambda: read_entry(phone, reason=reason, scope=scope, note=note))
-    by_pk = collect(faults, lambda: _user_pk(by))
+    by_pk = collect(faults, lambda: user_pk(by))
     if faults or entry is None:
         raise InvalidMessage(faults)
     suppress_all([entry], by_pk=by_pk)
@@ -121,7 +121,7 @@ def lift_suppression(phone: str, *, reason: str | None = None, by: Any = None) -
     number = collect(faults, lambda: read_number(phone))
     if reason is not None:
         collect(faults, lambda: _choice("reason", reason, Reason.values))
-    by_pk = collect(faults, lambda: _user_pk(by))
+    by_pk = collect(faults, lambda: user_pk(by))
     if faults or number is None:
         raise InvalidMessage(faults)
     return lift_all([number], reason=reason, by_pk=by_pk)
@@ -244,7 +244,7 @@ def record_consent(
     faults: dict[str, list[str]] = {}
     at = timezone.now() if given_at is None else given_at
     agreement = collect(faults, lambda: read_agreement(phone, source=source, given_at=at))
-    by_pk = collect(faults, lambda: _user_pk(by))
+    by_pk = collect(faults, lambda: user_pk(by))
     if faults or agreement is None:
         raise InvalidMessage(faults)
     agree_all([agreement], by_pk=by_pk)
@@ -269,7 +269,7 @@ def withdraw_consent(phone: str, *, by: Any = None) -> int:
     """
     faults: dict[str, list[str]] = {}
     number = collect(faults, lambda: read_number(phone))
-    by_pk = collect(faults, lambda: _user_pk(by))
+    by_pk = collect(faults, lambda: user_pk(by))
     if faults or number is None:
         raise InvalidMessage(faults)
     return withdraw_all([number], by_pk=by_pk)
@@ -494,7 +494,7 @@ def _past(field: str, instant: object) -> datetime:
     return instant
 
 
-def _user_pk(by: object) -> Any:
+def user_pk(by: object) -> Any:
     # A visitor who has not logged in is nobody.
     if by is None or getattr(by, "is_anonymous", False):
         return None

@@ -30,7 +30,7 @@ from .models import (
     Suppression,
 )
 from .models.messages import Status
-from .numbers import Entry, suppress_all
+from .numbers import Entry, suppress_all, user_pk
 from .sealing import SealBroken
 from .stripping import DEFAULT_BATCH, check_batch_size, rest, strip
 from .traces import Traces
@@ -102,18 +102,19 @@ def erase_number(
         go_on: called after each batch with what was done so far; False ends it.
 
     Raises:
-        InvalidMessage: under `phone`: this is no phone number.
+        InvalidMessage: under `phone`: this is no phone number; under `by`: no stored user.
         ImproperlyConfigured: `ENCRYPTION_KEYS` cannot be used.
         ValueError: `batch_size` is not from 1 to 10,000.
         RuntimeError: inside `atomic()`, which would hold all of it to the end.
     """
     check_batch_size(batch_size)
+    by_pk = user_pk(by)
     traces = Traces.of(phone)
     erased = Erased()
     if dry_run:
         steps = _counted(traces, erased)
     else:
-        steps = _erased(traces, erased, suppress=suppress, by=by, batch_size=batch_size)
+        steps = _erased(traces, erased, suppress=suppress, by_pk=by_pk, batch_size=batch_size)
     for _ in steps:
         if go_on is not None and not go_on(erased):
             erased.was_ended = True
@@ -125,13 +126,13 @@ def erase_number(
 
 
 def _erased(
-    traces: Traces, erased: Erased, *, suppress: bool, by: Any, batch_size: int
+    traces: Traces, erased: Erased, *, suppress: bool, by_pk: Any, batch_size: int
 ) -> Iterator[None]:
     """Erase step by step; yields after each batch."""
     # First, so that no guard lets anything new go.
     _take_off_lists(traces, erased)
     if suppress:
-        suppress_all([Entry(traces.number, *ERASED)], by_pk=getattr(by, "pk", None))
+        suppress_all([Entry(traces.number, *ERASED)], by_pk=by_pk)
     yield
     # What a dead process has left behind would be left for ever where no worker runs.
     lifecycle.sweep()

@@ -137,11 +137,11 @@ def begin_campaign(
         idempotency_key: a name for this campaign of your choosing. A second call with the same key
             and the same content returns the first campaign, whose `is_replay` is true then, and
             keeps nothing.
-        content: what is asked for, or a hash of it; it is kept as a keyed hash.
+        content: what is asked for, or a hash of it; it is kept as a keyed hash. Needed with a key.
 
     Raises:
-        InvalidMessage: as `queue_campaign`; also `rows` where there is none, and `to` and
-            `params.<name>` of names. Nothing is kept.
+        InvalidMessage: as `queue_campaign`; also `rows` where there is none, `to` and
+            `params.<name>` of names, and `content`. Nothing is kept.
         IdempotencyConflict: the key was used before for other content.
         SendBlocked, ImproperlyConfigured: as `queue_campaign`.
         Exception: whatever reading the rows raises; nothing is kept.
@@ -149,6 +149,9 @@ def begin_campaign(
     source = iter(rows)
     del rows  # An error reporter that reads this frame finds no secret in it.
     digest_of_key = idempotency_digest(idempotency_key)
+    if digest_of_key is not None and not content:
+        sentence = _("Say what is asked for: by the key alone another campaign would pass for it.")
+        raise InvalidMessage({"content": [sentence]})
     if earlier := _earlier(digest_of_key, content):
         return earlier
     campaign, mold = draw_up(template, name=name, route=route, sent_by=sent_by, send_at=send_at)

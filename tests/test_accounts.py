@@ -118,6 +118,8 @@ def test_backend__bad_account_raises_without_showing_credentials(account, entry,
     [
         (None, "ETELECOM is a dictionary."),
         ([], "ETELECOM is a dictionary."),
+        ({"ACCOUNTS": {"default": {"BASE_URL": "", "USERNAME": "u", "PASSWORD": "p"}}}, "BASE_URL"),
+        ({"ACCOUNTS": {"default": {"BACKEND": "", "USERNAME": "u", "PASSWORD": "p"}}}, "BACKEND"),
         ({"ACCOUNTS": {"default": []}}, r"ETELECOM\['ACCOUNTS'\]\['default'\] is a dictionary."),
     ],
 )

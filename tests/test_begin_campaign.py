@@ -204,7 +204,7 @@ def test_campaign__rows_that_break_off_leave_nothing(begin, rows, monkeypatch):
         raise UnreadableSheet("Line 6 is cut off.")
 
     with pytest.raises(UnreadableSheet):
-        begin(broken(), idempotency_key="a")
+        begin(broken(), idempotency_key="a", content="x")
 
     assert kept() == (0, 0)
 
@@ -318,6 +318,14 @@ def test_campaign__fault_of_the_database_that_is_not_the_keys_is_raised(begin, m
     monkeypatch.setattr(uploads, "_loading", fails)
 
     with pytest.raises(IntegrityError, match="another"):
-        begin(idempotency_key="a")
+        begin(idempotency_key="a", content="x")
 
     assert kept() == (0, 0)
+
+
+def test_key__without_content_is_refused(begin):
+    with pytest.raises(InvalidMessage) as raised:
+        begin(idempotency_key="a")
+
+    assert list(raised.value.message_dict) == ["content"]
+    assert not Campaign.objects.exists()

@@ -481,7 +481,7 @@ def test_campaign__that_is_not_stored_is_refused(act, campaign):
         act(campaign)
 
 
-@pytest.mark.parametrize("rows", [None, 5, lambda: iter([])])
+@pytest.mark.parametrize("rows", [None, 5, lambda: iter([]), {"to": "0912345678"}, "0912", b"0"])
 def test_queue__rows_that_cannot_be_read_leave_nothing_behind(order_template, rows):
     with pytest.raises(InvalidMessage, match="Give an iterable of mappings, not"):
         queue_campaign(order_template, rows)

@@ -346,6 +346,8 @@ def test_suppress__lift(file):
         (["suppress", "nowhere.csv"], "nowhere.csv: It cannot be read: No such file"),
         (["suppress", "0912345678", "--lift", "--note", "x"], "neither --scope nor --note"),
         (["consent", "0912345678", "--withdraw", "--source", "x"], "neither --source nor"),
+        (["consent", "--export", "-", "--withdraw"], "--export takes no other option"),
+        (["suppress", "--export", "-", "--reason", "staff"], "--export takes no other option"),
     ],
 )
 def test_commands__tell_what_they_cannot_do(arguments, sentence):

@@ -778,6 +778,14 @@ def test_erase__move_that_is_lost_to_a_worker_is_left(
     assert (erased.cancelled, erased.messages, erased.left) == (0, 0, 1)
 
 
+@pytest.mark.parametrize("by", ["boss", 7, MessageLog(pk=1)])
+def test_erase__by_who_is_no_stored_user_is_refused(by):
+    with pytest.raises(InvalidMessage, match="Give a stored user"):
+        erase_number(PHONE, suppress=True, by=by)
+
+    assert not Suppression.objects.exists()
+
+
 @pytest.mark.parametrize("batch_size", [0, -1, 10_001, "many", None])
 @pytest.mark.parametrize("erase", [partial(erase_number, PHONE), prune])
 def test_batch__of_which_there_would_be_no_end_is_refused(erase, batch_size):

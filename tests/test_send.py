@@ -527,10 +527,8 @@ def test_send__without_any_route_raises(scripted, otp_template):
     "rule",
     [
         RouteRule(name="unsaved", channels=["3"]),
-        RouteRule(pk=1, name="edited", channels=["9"]),
-        RouteRule(pk=1, name="edited", channels=[]),
-        RouteRule(pk=1, name="edited", channels=None),
-        RouteRule(pk=1, name="edited", channels="13"),
+        RouteRule(pk=987654, name="deleted", channels=["3"]),
+        RouteRule(pk="x", name="no key", channels=["3"]),
         RouteRule(pk=1, name="", channels=["3"]),
         RouteRule(pk=1, name=None, channels=["3"]),
         RouteRule(pk=1, name="nul\0", channels=["3"]),
@@ -538,10 +536,8 @@ def test_send__without_any_route_raises(scripted, otp_template):
     ],
     ids=[
         "unsaved",
-        "unknown channel",
-        "no channel",
-        "None",
-        "text",
+        "deleted",
+        "no key",
         "no name",
         "None as name",
         "NUL",
@@ -555,8 +551,19 @@ def test_send__route_that_is_not_sound_raises(scripted, otp_template, rule):
     assert list(caught.value.message_dict) == ["route"]
 
 
-def test_send__stored_channels_that_are_not_sound_raise(scripted, otp_template):
-    RouteRule.objects.update(channels=["9"])
+def test_send__route_that_was_changed_and_not_saved_is_as_it_is_stored(scripted, otp_template):
+    rule = RouteRule.objects.get()
+    stored = rule.channels
+    rule.channels = ["2"]
+
+    message = send_message("login_otp", PHONE, {"otp": "123456"}, route=rule)
+
+    assert message.channels == stored != ["2"]
+
+
+@pytest.mark.parametrize("channels", [["9"], [], "13", {"3": "3"}])
+def test_send__stored_channels_that_are_not_sound_raise(scripted, otp_template, channels):
+    RouteRule.objects.update(channels=channels)
 
     with pytest.raises(InvalidMessage) as caught:
         send_message("login_otp", PHONE, {"otp": "123456"})

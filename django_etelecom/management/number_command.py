@@ -40,6 +40,8 @@ class NumberCommand(BaseCommand, ABC):
     """Puts numbers on one of the lists, takes them off, or writes the list out."""
 
     model: ClassVar[type[Suppression | Consent]]
+    own_options: ClassVar[tuple[str, ...]]
+    """Names of those that say what becomes of the numbers."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -61,6 +63,10 @@ class NumberCommand(BaseCommand, ABC):
         numbers: list[Path | str] = options["numbers"]
         if bool(numbers) == bool(options["export"]):
             raise CommandError("Give phone numbers or files, or --export FILE.")
+        if options["export"] and any(options[name] for name in self.own_options):
+            raise CommandError(
+                "The list is written out as a whole: --export takes no other option."
+            )
         self._progress = Progress(self.stdout, verbosity=options["verbosity"])
         if options["export"]:
             self._export(options["export"])

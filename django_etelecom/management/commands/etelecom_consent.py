@@ -17,6 +17,7 @@ class Command(NumberCommand):
         "with 1 if a line was faulty; the good ones are kept."
     )
     model = Consent
+    own_options = ("source", "given_at", "withdraw")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

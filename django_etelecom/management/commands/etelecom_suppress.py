@@ -17,6 +17,7 @@ class Command(NumberCommand):
         "with 1 if a line was faulty; the good ones are kept."
     )
     model = Suppression
+    own_options = ("reason", "scope", "note", "lift")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
