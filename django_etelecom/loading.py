@@ -23,7 +23,7 @@ from .models import Campaign, CampaignRow, MessageLog
 from .models.batches import insert_each
 from .models.clock import DatabaseNow
 from .queued import seal_secrets
-from .redaction import MASK, clean_text
+from .redaction import MASK, clean_text, storable_text
 from .sealing import seal, unseal
 from .segments import segments
 
@@ -35,8 +35,10 @@ LEASE = timedelta(minutes=15)
 
 PURPOSE = "row of a campaign"
 
-LONGEST_VALUE = 1000
-"""Characters of a faulty row's value that are kept."""
+LONGEST_VALUE = 10_000
+"""Characters of a faulty row's value that are kept: as many as a cell of a sheet may have."""
+
+LONGEST_NAME = 1000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -179,9 +181,7 @@ class Loader:
             return ""
         secret = self._mold.template.schema.secret_names
         kept = {
-            clean_text(name, LONGEST_VALUE): MASK
-            if name in secret and value
-            else clean_text(value, LONGEST_VALUE)
+            clean_text(name, LONGEST_NAME): MASK if name in secret and value else _kept(value)
             for name, value in given.items()
         }
         return seal(json.dumps(kept), purpose=PURPOSE)
@@ -222,6 +222,13 @@ class Loader:
                 insert_each(MessageLog, chunk.messages, also=self._common(), using=database)
                 CampaignRow.objects.using(database).bulk_create(chunk.flagged)
         return bool(is_loading)
+
+
+def _kept(value: object) -> str:
+    # As it is: once it is mended it is uploaded again, and sent.
+    if isinstance(value, str):
+        return storable_text(value, LONGEST_VALUE)
+    return clean_text(value, LONGEST_VALUE)
 
 
 def values_of(row: CampaignRow) -> dict[str, str]:

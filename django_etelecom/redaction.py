@@ -173,9 +173,14 @@ def _visible(match: re.Match[str]) -> str:
     return _SHORT_ESCAPES.get(character) or f"\\u{ord(character):04x}"
 
 
-def _bounded(text: str) -> str:
+def storable_text(text: str, limit: int) -> str:
+    """Return a text of at most `limit` characters as it is, but for what no database stores."""
     shown = _UNSTORABLE.sub(_visible, text)
-    return shown if len(shown) <= MAX_PAYLOAD else shown[: MAX_PAYLOAD - 1] + _CUT
+    return shown if len(shown) <= limit else shown[: limit - 1] + _CUT
+
+
+def _bounded(text: str) -> str:
+    return storable_text(text, MAX_PAYLOAD)
 
 
 # --- Structures ---------------------------------------------------------------------------------

@@ -772,6 +772,23 @@ def test_signal__campaign_finished(loaded, askable):
 # --- Again --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("note", "kept"),
+    [
+        ("n" * 1503, "n" * 1503),
+        ("line 1\nline 2\r\n\tline 3", "line 1\nline 2\r\n\tline 3"),
+        ("\u202dx", "\u202dx"),
+        ("nul\0 and \ud800", "nul\\u0000 and \\ud800"),
+        ("n" * 10_001, "n" * 9_999 + "…"),
+        (7, "7"),
+    ],
+)
+def test_faulty__row_is_kept_as_it_came(order_template, order_params, note, kept):
+    campaign = queue_campaign(order_template, [{"to": "12", **order_params, "note": note}])
+
+    assert values_of(campaign.rows.get())["note"] == kept
+
+
 def test_retry__sends_what_was_not_sent(loaded, askable):
     campaign = start_campaign(loaded(3))
     cancel_message(campaign.messages.last())
