@@ -43,7 +43,7 @@ LONGEST_FORMAT = 300
 
 BLOCK = 65_536
 MAX_WAITING = 10_000
-"""Rows whose formulas were met and not yet asked for: openpyxl reads far fewer at once."""
+"""Rows that were met and not yet asked for: openpyxl reads far fewer at once."""
 
 _DIRECTORY_ENTRY = b"PK\x01\x02"
 ROW = f"{SHEET_MAIN_NS}}}row"
@@ -138,6 +138,9 @@ class _Outline:
         """Columns of the cells with a formula and no result, by row, both from 1. openpyxl gives
         the same for such a cell as for an empty one."""
 
+        self.hidden: set[int] = set()
+        """Rows, from 1, that nobody sees, such as those that a filter leaves out."""
+
         self._item = item
         self._items = self._fed = self._finished = self._unfinished_from = 0
         self._row = 0
@@ -154,9 +157,10 @@ class _Outline:
         except expat.ExpatError:
             # A picture, or damage at which openpyxl's parser, which is the same, stops as well.
             return
-        if len(self.formulas) > MAX_WAITING:
-            # The sheet is only measured.
-            self.formulas.clear()
+        for waiting in (self.formulas, self.hidden):
+            if len(waiting) > MAX_WAITING:
+                # The sheet is only measured.
+                waiting.clear()
         self._fed += len(block)
         if self._fed - self._finished > MAX_KEPT or self._items > LAST_ROW:
             raise bomb()
@@ -179,6 +183,8 @@ class _Outline:
             self._unfinished_from = self._parser.CurrentByteIndex
             if name == ROW:
                 self._begin_row(attributes.get("r"))
+                if attributes.get("hidden") in ("1", "true"):
+                    self.hidden.add(self._row)
         # Of whatever namespace, as openpyxl takes it; what it and we look for in it takes the
         # square of its length.
         elif name.endswith("numFmt") and len(attributes.get("formatCode", "")) > LONGEST_FORMAT:

@@ -13,7 +13,7 @@ class UnreadableSheet(ValueError):
 
 
 class CellFault(NamedTuple):
-    """A cell that shows no value to send; `sentence` has `%(column)s` where its column goes."""
+    """A cell for which a record is not sent; `sentence` has `%(column)s` where its column goes."""
 
     at: int
     """Index of the cell in its record."""

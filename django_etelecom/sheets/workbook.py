@@ -18,11 +18,16 @@ from .shown import shown
 
 ROWS_AT_ONCE = 100
 
+HIDDEN = gettext_noop(
+    "The row is hidden in the workbook, as by a filter. Show it, or delete it if it is not meant."
+)
+
 
 class WorkbookReader:
     """Reads the first sheet that a person sees and that has a cell with something in it.
 
-    The values are those that the workbook was saved with: no formula is calculated.
+    The values are those that the workbook was saved with: no formula is calculated. A row that is
+    hidden is faulty: whoever looks at the sheet does not know of it.
     """
 
     leaves_out_empty_cells = True
@@ -74,7 +79,10 @@ class WorkbookReader:
             yield from records
 
     def _record(self, number: int, row: tuple[Any, ...]) -> Record:
-        formulas = self._package.outline.formulas.pop(number, set())
+        outline = self._package.outline
+        formulas = outline.formulas.pop(number, set())
+        is_hidden = number in outline.hidden
+        outline.hidden.discard(number)
         cells: list[str] = []
         faults: list[CellFault] = []
         for at, cell in enumerate(row):
@@ -85,6 +93,8 @@ class WorkbookReader:
                     cells.append(text)
                 if fault:
                     faults.append(CellFault(at, fault))
+        if is_hidden and cells:
+            faults.append(CellFault(0, HIDDEN))
         return Record(number, cells, faults)
 
 

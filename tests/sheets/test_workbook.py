@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 import openpyxl
 import pytest
 
-from django_etelecom.sheets import open_sheet
+from django_etelecom.sheets import open_sheet, package
 
 from .files import (
     HEADINGS,
@@ -321,6 +321,39 @@ def test_xlsx__first_visible_sheet_with_something_in_it():
 
     assert sheet.title == "Khách"
     assert [row.values for row in sheet.rows()] == [{"to": "Khách"}]
+
+
+def test_xlsx__hidden_rows_are_faulty():
+    workbook = openpyxl.Workbook()
+    for value in ("to", "a", "b", None, "c", "d"):
+        workbook.active.append([value])
+    for row in (3, 4, 6):
+        workbook.active.row_dimensions[row].hidden = True
+
+    rows = rows_of(saved(workbook), NAME)
+
+    assert [(row.number, row.values["to"]) for row in rows] == [
+        (2, "a"),
+        (3, "b"),
+        (5, "c"),
+        (6, "d"),
+    ]
+    assert [row.number for row in rows if row.faults] == [3, 6]
+    assert rows[1].faults == (
+        "The row is hidden in the workbook, as by a filter. Show it, or delete it if it is not "
+        "meant.",
+    )
+
+
+def test_xlsx__so_many_hidden_rows_take_no_memory(monkeypatch):
+    monkeypatch.setattr(package, "MAX_WAITING", 2)
+    workbook = openpyxl.Workbook()
+    for value in ("to", "a", "b", "c", "d"):
+        workbook.active.append([value])
+    for row in (2, 3, 4, 5):
+        workbook.active.row_dimensions[row].hidden = True
+
+    assert len(rows_of(saved(workbook), NAME)) == 4
 
 
 def test_xlsx__no_sheet_with_anything_in_it():
