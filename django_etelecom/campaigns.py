@@ -80,8 +80,8 @@ def queue_campaign(
     """
     source = Opaque(rows)
     del rows  # An error reporter that reads this frame finds no secret in it.
-    # First: what cannot be read at all leaves no campaign behind that is loading.
-    # A single row, or text, would be a campaign of its keys or its letters.
+    # First, for what cannot be read would leave a campaign behind that is loading; and a single
+    # row, or text, would be a campaign of its keys or its letters.
     if not isinstance(source.reveal(), Iterable) or isinstance(
         source.reveal(), Mapping | str | bytes
     ):

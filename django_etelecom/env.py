@@ -71,6 +71,8 @@ def _entry(url: str) -> dict[str, Any] | str:
         }
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         setting = name.upper()
+        if setting in entry:
+            return f"the option '{name}' is given twice."
         if setting in _SECONDS:
             try:
                 entry[setting] = float(value)

@@ -95,6 +95,8 @@ def test_account__user_name_is_on_no_debug_page(url, settings, rf):
         "etelecom://user:canary-password@",
         "etelecom://user:canary-password@host:port",
         "etelecom://user:canary-password@host?timeout=soon",
+        "etelecom://user:canary-password@host?timeout=5&timeout=50",
+        "etelecom://user:canary-password@host?timeout=5&TIMEOUT=50",
         "etelecom://user:canary-password@host?tiemout=5",
         "etelecom://user:canary-password@[host",
     ],
