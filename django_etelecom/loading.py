@@ -39,6 +39,7 @@ LONGEST_VALUE = 10_000
 """Characters of a faulty row's value that are kept: as many as a cell of a sheet may have."""
 
 LONGEST_NAME = 1000
+"""Characters of the name of one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -495,6 +495,11 @@ def _past(field: str, instant: object) -> datetime:
 
 
 def user_pk(by: object) -> Any:
+    """Return the primary key of the user who acts; None: nobody is on record.
+
+    Raises:
+        InvalidMessage: under `by`: it is no stored user.
+    """
     # A visitor who has not logged in is nobody.
     if by is None or getattr(by, "is_anonymous", False):
         return None
