@@ -27,7 +27,7 @@ from .conf import Account, settings
 from .flights import Flight
 from .lifecycle import Claimed
 from .models import MessageLog
-from .models.messages import Reason
+from .models.messages import Reason, Status
 from .queued import outgoing_of
 from .sealing import SealBroken
 from .transactions import refuse_inside_atomic, run_until_done
@@ -148,7 +148,7 @@ class Sender:
         refuse_inside_atomic("What sends queued messages", using=MessageLog.database())
         taken = 0
         self.is_held_back = self.may_find_more = False
-        for alias in settings.account_aliases:
+        for alias in _accounts_to_send_by(among):
             if alias in self._refused:
                 continue
             room = self.concurrency + self._ahead - len(self._flying)
@@ -400,6 +400,16 @@ class Sender:
             since = flights.clock()
             for pk in lifecycle.renew(pks, backend.account):
                 self._flying[pk].is_held_from(since)
+
+
+def _accounts_to_send_by(among: Sequence[int] | None) -> Sequence[str]:
+    """Return the accounts to claim for: all, or those by which some of `among` are to go."""
+    if among is None:
+        return settings.account_aliases
+    rows = MessageLog.objects.using(MessageLog.database()).order_by()
+    queued = rows.filter(pk__in=among, status=Status.QUEUED)
+    told = set(queued.values_list("account", flat=True).distinct())
+    return [alias for alias in settings.account_aliases if alias in told]
 
 
 def send_now(pks: Sequence[int], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> int:

@@ -11,6 +11,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_etelecom import delivery, events, flights, lifecycle, pace, sender, signals
@@ -1127,6 +1128,21 @@ def test_send_now__sends_what_is_due_of_these(queued, askable):
     assert statuses() == {"accepted": 1, "queued": 2}
     second.refresh_from_db()
     assert second.status == "queued"
+
+
+def test_send_now__asks_for_its_own_account_alone(queued, askable, settings):
+    accounts = settings.ETELECOM["ACCOUNTS"]
+    others = {f"other_{number}": accounts["default"] for number in range(5)}
+    queued_messages = [queued(), queued()]
+    with CaptureQueriesContext(connection) as alone:
+        sender.send_now([queued_messages[0].pk])
+
+    settings.ETELECOM = {**settings.ETELECOM, "ACCOUNTS": {**accounts, **others}}
+    with CaptureQueriesContext(connection) as among_others:
+        sender.send_now([queued_messages[1].pk])
+
+    assert statuses() == {"accepted": 2}
+    assert len(among_others) == len(alone)
 
 
 def test_send_now__keeps_to_the_pace(queued, askable, account):
