@@ -98,6 +98,11 @@ def resume(alias: str) -> bool:
     return bool(resumed)
 
 
+def knows(alias: str) -> bool:
+    """Tell whether something was ever held of an account, in the settings still or no longer."""
+    return AccountState.objects.filter(alias=alias).exists()
+
+
 def reserve(account: Account, limit: int) -> list[float]:
     """Take up to `limit` of the account's sending slots, which all workers share.
 

@@ -27,6 +27,7 @@ from .campaigns import resume_campaign as resume_campaign
 from .campaigns import retry_campaign as retry_campaign
 from .campaigns import start_campaign as start_campaign
 from .client.opaque import Opaque
+from .conf import settings
 from .disclosure import export_number as export_number
 from .dispatchers import dispatch
 from .drafts import Draft, prepare
@@ -369,5 +370,12 @@ def resume_account(alias: str) -> bool:
 
     Returns:
         False: it was not paused.
+
+    Raises:
+        ImproperlyConfigured: `ACCOUNTS` has none called so, and none called so was ever paused.
     """
-    return pace.resume(alias)
+    if pace.resume(alias):
+        return True
+    if alias not in settings.account_aliases and not pace.knows(alias):
+        settings.account(alias)
+    return False

@@ -9,6 +9,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -1003,6 +1004,15 @@ def test_pause__refusal_that_the_next_one_would_meet(queued, askable, paused, ca
     assert not resume_account("default")
     work()
     assert statuses()["queued"] == 0
+
+
+def test_resume__of_an_account_that_nobody_knows(settings):
+    pace.pause("of_old", Reason.UNKNOWN_RUN)
+
+    assert resume_account("of_old")
+    assert not resume_account("of_old")
+    with pytest.raises(ImproperlyConfigured, match="has no account 'defualt'; it has: default"):
+        resume_account("defualt")
 
 
 def test_pause__other_refusals_stop_nobody_else(queued, askable, paused):
