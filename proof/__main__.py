@@ -73,9 +73,9 @@ def main() -> None:
     parser.add_argument(
         "--jobs",
         type=int,
-        # Half of the time a check waits: for leases that lapse, and for answers that never come.
-        default=2 * (os.cpu_count() or 1),
-        help="checks at a time; default: two a core",
+        # Some wait most of the time: for leases that lapse, and for answers that never come.
+        default=3 * (os.cpu_count() or 1),
+        help="checks at a time; default: three a core",
     )
     options = parser.parse_args()
     seed = random.randrange(10**6) if options.seed is None else options.seed
@@ -100,8 +100,8 @@ def main() -> None:
                 count=check.share(database, nightly=options.nightly),
                 seed=seed,
             )
-            # The last ones cannot be divided over databases: what begins late ends last.
-            for check, database in reversed(parts)
+            # What begins late ends last, and nobody is left to use the time that it waits.
+            for check, database in sorted(parts, key=lambda part: -part[0].seconds)
         }
         for future in concurrent.futures.as_completed(futures.values()):
             result = future.result()
