@@ -215,6 +215,7 @@ def prepare_many(
     faults: dict[str, list[str]] = {}
     plan = _collect(faults, lambda: _plan(template))
     _collect(faults, lambda: _check_active(plan))
+    _collect(faults, lambda: _check_column(plan))
     chosen = _collect(faults, lambda: _route(route, plan))
     sender_pk = _collect(faults, lambda: _sender_pk(sent_by))
     start = _collect(faults, lambda: _instant("send_at", send_at))
@@ -256,6 +257,15 @@ def _plan(template: object) -> TemplatePlan:
 def _check_active(plan: TemplatePlan | None) -> None:
     if plan is not None and not plan.is_active:
         raise _fault("template", _("The template “%(code)s” is not active.") % {"code": plan.code})
+
+
+def _check_column(plan: TemplatePlan | None) -> None:
+    if plan is not None and "to" in plan.schema.names:
+        sentence = _(
+            "A row has its recipient under “to”, so a campaign cannot give the parameter “to” of "
+            "“%(code)s”: send its messages one by one."
+        )
+        raise _fault("template", sentence % {"code": plan.code})
 
 
 def _route(route: object, plan: TemplatePlan | None) -> tuple[str, tuple[str, ...]]:

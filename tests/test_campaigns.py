@@ -34,6 +34,7 @@ from django_etelecom.models.messages import Reason, Status
 from django_etelecom.sealing import SealBroken
 from django_etelecom.sender import Sender, send_now
 from django_etelecom.services import (
+    begin_campaign,
     cancel_campaign,
     cancel_message,
     pause_campaign,
@@ -479,6 +480,17 @@ def test_pause__campaign_that_waits_to_be_confirmed_stays_so(loaded):
 def test_campaign__that_is_not_stored_is_refused(act, campaign):
     with pytest.raises(InvalidMessage, match="not a stored campaign"):
         act(campaign)
+
+
+@pytest.mark.parametrize("write", [queue_campaign, begin_campaign])
+def test_campaign__of_a_template_whose_parameter_is_called_as_the_recipient(order_template, write):
+    order_template.parameters.create(name="to", required=False, position=9)
+
+    with pytest.raises(InvalidMessage, match="cannot give the parameter “to”"):
+        write(order_template, [])
+
+    assert not Campaign.objects.exists()
+    assert not MessageLog.objects.exists()
 
 
 @pytest.mark.parametrize("rows", [None, 5, lambda: iter([]), {"to": "0912345678"}, "0912", b"0"])

@@ -281,6 +281,13 @@ def test_upload__template_without_a_route(upload, default_route):
     assert "there is no default route" in faults(upload())["route"][0]
 
 
+def test_upload__of_a_template_whose_parameter_is_called_as_the_recipient(upload, order_template):
+    order_template.parameters.create(name="to", required=False, position=9)
+
+    assert "cannot give the parameter “to”" in str(faults(upload()))
+    assert not Campaign.objects.exists()
+
+
 def test_upload__account_that_cannot_work(upload, settings):
     settings.ETELECOM = {"ACCOUNTS": {}}
 
