@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from datetime import timedelta
 from io import StringIO
 from types import SimpleNamespace
@@ -21,8 +22,9 @@ from django_etelecom.management import progress as progress_module
 from django_etelecom.management.commands import etelecom_worker
 from django_etelecom.management.progress import Progress
 from django_etelecom.models import InboxReport, MessageLog
-from django_etelecom.services import send_message
+from django_etelecom.services import queue_message, send_message
 from django_etelecom.worker import Tally, Worker
+from tests.backends import accepted
 from tests.test_lifecycle import ago
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -224,7 +226,6 @@ def test_worker__stopped_by_a_signal_in_the_middle_of_a_wait(quick):
 
 def test_command__ends_by_a_signal(monkeypatch, quick, make):
     make(status="sending", lease_expires_at=ago(seconds=1))
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     out = StringIO()
     end = Progress.end
 
@@ -233,13 +234,46 @@ def test_command__ends_by_a_signal(monkeypatch, quick, make):
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(Progress, "end", end_and_signal)
-    try:
-        call_command("etelecom_worker", stdout=out)
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    call_command("etelecom_worker", stdout=out)
 
     assert out.getvalue().startswith("Sent: 0. Lapsed: 1.")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_command__once_ends_by_a_signal_after_what_is_in_flight(
+    askable, order_template, order_params, number
+):
+    for to in ("0912345678", "0912345679", "0912345670"):
+        queue_message(order_template, to, order_params)
+    before = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
+
+    def answer(outgoing):
+        os.kill(os.getpid(), number)
+        return accepted(outgoing)
+
+    askable.answer = staticmethod(answer)
+    work(concurrency=1)
+
+    statuses = Counter(MessageLog.objects.values_list("status", flat=True))
+    assert statuses["accepted"] >= 1
+    assert statuses["queued"] >= 1
+    assert statuses.total() == statuses["accepted"] + statuses["queued"]
+    assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_command__once_works_in_a_thread_of_a_site(make):
+    make(status="sending", lease_expires_at=ago(seconds=1))
+    told = []
+
+    def run():
+        told.append(work())
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(timeout=30)
+
+    assert told == ["Sent: 0. Lapsed: 1. Reports matched: 0. Status queries: 0.\n"]
 
 
 class Terminal(StringIO):

@@ -1,8 +1,11 @@
 """`manage.py etelecom_worker`: what has to be done while nobody waits."""
 
+import contextlib
 import signal
+import threading
 import time
 from argparse import ArgumentTypeError
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -16,6 +19,23 @@ def _concurrency(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 1000:
         raise ArgumentTypeError("a whole number from 1 to 1000")
     return int(text)
+
+
+@contextlib.contextmanager
+def _ended_by_signals(worker: Worker) -> Iterator[None]:
+    """Have SIGTERM and Ctrl-C stop a worker; in a thread of its own the process's are not its."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, lambda *_: worker.stop())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 class Command(BaseCommand):
@@ -38,14 +58,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         worker = Worker(concurrency=options["concurrency"])
         progress = Progress(self.stdout, verbosity=options["verbosity"])
-        if options["once"]:
-            done = worker.run_once()
-            if done:
+        with _ended_by_signals(worker):
+            if not options["once"]:
+                self._run(worker, progress)
+            elif done := worker.run_once():
                 progress.end(_told(done))
-            return
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: worker.stop())
-        self._run(worker, progress)
 
     def _run(self, worker: Worker, progress: Progress) -> None:
         since = time.monotonic()
