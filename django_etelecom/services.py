@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from django.db import transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -137,8 +138,8 @@ def queue_message(
         metadata: your own data, kept with the row as JSON.
 
     Raises:
-        InvalidMessage, IdempotencyConflict, ImproperlyConfigured, OperationalError: as
-            `send_message`.
+        InvalidMessage, IdempotencyConflict, ImproperlyConfigured, OperationalError,
+            TransactionManagementError: as `send_message`.
         SendBlocked: as `send_message`, but that it waits where its account is paused and for the
             hours of its channels.
     """
@@ -155,15 +156,14 @@ def queue_message(
         expires_at=expires_at,
         metadata=metadata,
     )
+    connection = _connection()
     draft = _for_its_hours(draft)
     message = records.row_to_queue(draft)
     earlier = records.write(message, draft)
     if earlier is not None:
         return earlier
     if draft.send_at is None or draft.send_at <= timezone.now():
-        transaction.on_commit(
-            lambda: dispatch([message.pk]), using=MessageLog.database(), robust=True
-        )
+        transaction.on_commit(lambda: dispatch([message.pk]), connection.alias, robust=True)
     return message
 
 
@@ -182,12 +182,18 @@ def _for_its_hours(draft: Draft) -> Draft:
     return dataclasses.replace(draft, send_at=opens, late=late)
 
 
-def _send(draft: Draft, *, resend_of: MessageLog | None = None) -> MessageLog:
-    connection = transaction.get_connection(MessageLog.database())
+def _connection() -> BaseDatabaseWrapper:
+    """Return the connection to the messages, of which it can be told when it has committed."""
+    connection: BaseDatabaseWrapper = transaction.get_connection(MessageLog.database())
     if not connection.in_atomic_block and not connection.get_autocommit():
         raise TransactionManagementError(
             "Messages cannot be sent while autocommit is off: use transaction.atomic()."
         )
+    return connection
+
+
+def _send(draft: Draft, *, resend_of: MessageLog | None = None) -> MessageLog:
+    connection = _connection()
     # Inside the caller's transaction the row waits for its commit. Outside, the INSERT is itself
     # the claim, and it is committed before a connection to the provider is opened.
     at_commit = connection.in_atomic_block

@@ -185,15 +185,17 @@ def test_send__claim_that_fails_at_commit_leaves_the_caller_alone(
 
 
 @committing
-def test_send__autocommit_off_is_refused(scripted, otp_template):
+@pytest.mark.parametrize("service", [send_message, queue_message])
+def test_send__autocommit_off_is_refused(scripted, otp_template, service):
     transaction.set_autocommit(False)
     try:
         with pytest.raises(TransactionManagementError, match="atomic"):
-            send_message("login_otp", PHONE, {"otp": "123456"})
+            service("login_otp", PHONE, {"otp": "123456"})
     finally:
-        transaction.rollback()
+        transaction.commit()
         transaction.set_autocommit(True)
     assert scripted.sent == []
+    assert not MessageLog.objects.exists()
 
 
 @committing
