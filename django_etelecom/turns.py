@@ -10,7 +10,7 @@ MANY = 8
 """Turns that no rule asks for any more from which on it is worth it to forget them."""
 
 RUN = HOUR
-"""Seconds after which a message begins a new run, whose cooldown is the first one again."""
+"""Seconds for which a message counts for the cooldown of the next ones at least."""
 
 STANDS = 60
 """Seconds for which a message that waits may go by the turn that it took when it was queued."""
@@ -59,8 +59,13 @@ def recent(turns: Sequence[Turn], every: Sequence[GuardRules], *, now: float) ->
 
 def looks_back(every: Sequence[GuardRules]) -> int:
     """Return for how many seconds a rule may ask for a turn."""
-    longest = max((limit.seconds for rules in every for limit in rules.limits), default=0)
-    return max(longest, RUN)
+    limits = (limit.seconds for rules in every for limit in rules.limits)
+    return max([*limits, *map(_run, every)], default=RUN)
+
+
+def _run(rules: GuardRules) -> int:
+    """Return for how many seconds a message counts for the cooldown of the next ones."""
+    return max(RUN, *rules.cooldown) if rules.cooldown else RUN
 
 
 def waits(turns: Sequence[Turn], turn: Turn, rules: GuardRules) -> tuple[float, float]:
@@ -79,7 +84,8 @@ def waits(turns: Sequence[Turn], turn: Turn, rules: GuardRules) -> tuple[float, 
 
 
 def _cooldown(turns: Sequence[Turn], turn: Turn, rules: GuardRules) -> float:
-    run = [one for one in turns if one.template == turn.template and one.at > turn.at - RUN]
+    since = turn.at - _run(rules)
+    run = [one for one in turns if one.template == turn.template and one.at > since]
     if not run or not rules.cooldown:
         return 0.0
     seconds = rules.cooldown[min(len(run), len(rules.cooldown)) - 1]

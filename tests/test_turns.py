@@ -50,6 +50,24 @@ def test_waits__cooldown_grows_within_a_run(had, now, wait):
     assert cooldown == wait
 
 
+@pytest.mark.parametrize(
+    ("had", "now", "wait"),
+    [
+        ([0], 3601, 82_799),
+        ([0], 86_399, 1),
+        ([0], 86_400, 0),
+        ([0, 86_400], 90_001, 82_799),
+    ],
+)
+def test_waits__cooldown_of_more_than_an_hour(had, now, wait):
+    its = rules(cooldown=[86_400])
+    turns = [turn(at) for at in had]
+
+    assert waits(turns, turn(now), its) == (wait, 0)
+    # What it goes by is not forgotten meanwhile.
+    assert recent(turns, [rules(), its], now=had[-1] + 86_399)[-1:] == turns[-1:]
+
+
 def test_waits__another_template_has_its_own_cooldown():
     had = [turn(100, template=2)]
 
