@@ -32,9 +32,9 @@ DEFAULT_PAUSE_AFTER_UNKNOWN = 20
 DEFAULT_POLL_AFTER = (30, 120, 600, 3600, 21_600, 86_400, 172_800)
 DEFAULT_MAX_POLLS_PER_SECOND = 20
 
-SHORTEST_WEBHOOK_TOKEN = 16
+SHORTEST_WEBHOOK_TOKEN, LONGEST_WEBHOOK_TOKEN = 16, 200
 """Characters."""
-_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST_WEBHOOK_TOKEN},200}}")
+_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST_WEBHOOK_TOKEN},{LONGEST_WEBHOOK_TOKEN}}}")
 
 KNOWN_SETTINGS = frozenset(
     {
@@ -340,9 +340,9 @@ class Settings:
         for position, token in enumerate(tokens):
             if not isinstance(token, str) or not _TOKEN.fullmatch(token):
                 return (
-                    f"ETELECOM['WEBHOOK_TOKENS'][{position}] is not a token: at least "
-                    f"{SHORTEST_WEBHOOK_TOKEN} letters, digits, hyphens and underscores, as "
-                    "secrets.token_urlsafe() makes them."
+                    f"ETELECOM['WEBHOOK_TOKENS'][{position}] is not a token: "
+                    f"{SHORTEST_WEBHOOK_TOKEN} to {LONGEST_WEBHOOK_TOKEN} letters, digits, hyphens "
+                    "and underscores, as secrets.token_urlsafe() makes them."
                 )
         return ""
 
