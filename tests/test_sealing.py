@@ -1,5 +1,6 @@
 """Sealing and digests: what opens what, and under which key."""
 
+import hashlib
 import time
 import traceback
 from base64 import urlsafe_b64encode
@@ -238,3 +239,15 @@ def test_number_digests__name_their_key():
 def test_number_digests__other_numbers_differ_and_are_not_to_be_read():
     assert number_digests("84912345678") != number_digests("84912345679")
     assert "912345678" not in number_digests("84912345678")[0]
+
+
+def test_number_digests__are_keyed(settings):
+    digests = set()
+    for key in ("a", "b"):
+        settings.SECRET_KEY = key * 50
+        _name, digest = number_digests("84912345678")[0].split(".")
+        digests.add(digest)
+
+    # Whoever hashes all numbers finds none, but with the site's key.
+    assert len(digests) == 2
+    assert hashlib.sha256(b"84912345678").hexdigest() not in digests

@@ -10,6 +10,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.urls import resolve, reverse
+from django.utils.crypto import constant_time_compare
 
 from django_etelecom import reports, webhooks
 from django_etelecom.models import InboxReport, MessageEvent, MessageLog
@@ -175,11 +176,25 @@ class Guarded(str):
 def test_tokens__are_compared_in_constant_time(site, monkeypatch):
     # What becomes of a report once it is let in may compare as it likes.
     monkeypatch.setattr(reports, "keep", lambda report: True)
-    # Of the longer ones none is left out once another has matched, either.
     site(WEBHOOK_TOKENS=[Guarded(TOKEN), Guarded(NEXT_TOKEN)])
 
     assert post().status_code == 200
     assert post(token="third-canary-token").status_code == 404
+
+
+@pytest.mark.parametrize("token", [TOKEN, NEXT_TOKEN, "third-canary-token"])
+def test_tokens__are_all_compared_whichever_it_is(message, site, monkeypatch, token):
+    site(WEBHOOK_TOKENS=[TOKEN, NEXT_TOKEN])
+    compared = []
+
+    def compare(given, known):
+        compared.append(known)
+        return constant_time_compare(given, known)
+
+    monkeypatch.setattr(webhooks, "constant_time_compare", compare)
+    post(token=token)
+
+    assert compared == [TOKEN, NEXT_TOKEN]
 
 
 def test_webhook__site_without_tokens_has_no_webhook(askable, settings):
@@ -265,9 +280,18 @@ def test_webhook__body_in_chunks_is_read(message):
 
 
 def test_webhook__large_body_in_chunks_is_refused(message):
-    body = b"{" + b" " * webhooks.MAX_BODY
+    request = in_chunks(b"{" + b" " * 100 * webhooks.MAX_BODY)
 
-    assert webhooks.webhook(in_chunks(body), TOKEN).status_code == 413
+    assert webhooks.webhook(request, TOKEN).status_code == 413
+    assert request.META["wsgi.input"].tell() == webhooks.MAX_BODY + 1
+
+
+def test_webhook__large_body_is_not_read_to_its_end(message):
+    request: WSGIRequest = RequestFactory().post("/", REPORT, content_type="application/json")
+    request._stream = body = BytesIO(b"{" + b" " * 100 * webhooks.MAX_BODY)
+
+    assert webhooks.webhook(request, TOKEN).status_code == 413
+    assert body.tell() == webhooks.MAX_BODY + 1
 
 
 def test_webhook__body_that_breaks_off_is_refused(message, caplog):

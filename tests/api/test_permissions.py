@@ -2,13 +2,15 @@
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import AnonymousUser, Permission
 from django.urls import get_resolver
 from django.utils import timezone
 
+from django_etelecom.api.permissions import HasRights
 from django_etelecom.models import MessageLog, RouteRule
 from django_etelecom.services import (
     pause_campaign,
@@ -187,3 +189,14 @@ def test_numbers__are_told_to_none_who_may_not_see_them(place, clients, role):
 
     assert {answer.status_code for answer in answers} <= {200, 201, 403}
     assert not [answer for answer in answers if b"12345678" in answer.content]
+
+
+@pytest.mark.parametrize(
+    "rights", [{}, {"GET": ()}, {"GET": []}, {"POST": ["etelecom.send_message"]}]
+)
+def test_rights__view_that_names_none_lets_nobody_in(admin_user, rights):
+    view = SimpleNamespace(allowed_methods=["GET"], rights=rights)
+
+    for user in (admin_user, AnonymousUser(), None):
+        request = SimpleNamespace(method="GET", user=user)
+        assert not HasRights().has_permission(request, view)
