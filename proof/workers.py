@@ -20,7 +20,7 @@ STANDING_STILL = 6
 ANSWER_AFTER = 0.2
 """Seconds, so that there is always something in flight."""
 
-CLOCKS = (-1800, 0, 1800)
+CLOCKS = (-3600, 0, 3600)
 """Seconds by which the clocks of the workers are wrong."""
 
 
