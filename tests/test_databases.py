@@ -1,14 +1,14 @@
 """A site that keeps its messages in another database than the default one."""
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from django_etelecom import reports
 from django_etelecom.client.codes import ReportedStatus
 from django_etelecom.client.protocol import Outcome, SendResult
 from django_etelecom.client.status import Report
 from django_etelecom.exceptions import SendBlocked
-from django_etelecom.models import MessageLog
+from django_etelecom.models import MessageLog, functions
 from django_etelecom.services import (
     check_message,
     queue_campaign,
@@ -139,3 +139,23 @@ def test_worker__queues_again_where_messages_are(elsewhere):
     message.refresh_from_db()
 
     assert (message.status, message.attempts) == ("queued", 1)
+
+
+def test_functions__are_made_where_their_tables_are_alone():
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL has functions of the app's own")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA empty_site")
+        cursor.execute("SET search_path TO empty_site")
+        try:
+            # As `migrate` of another app does before this one's turn.
+            functions.create_functions(using="default")
+            cursor.execute(
+                "SELECT count(*) FROM pg_proc WHERE pronamespace = 'empty_site'::regnamespace"
+            )
+            [number] = cursor.fetchone()
+        finally:
+            cursor.execute("RESET search_path")
+            cursor.execute("DROP SCHEMA empty_site")
+    assert number == 0
+    functions.create_functions(using="default")

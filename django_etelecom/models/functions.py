@@ -110,6 +110,8 @@ $$
 """  # noqa: S608  # nosec B608  # names of tables alone
 
 
+_FORGET = "DROP FUNCTION IF EXISTS etelecom_keep_report"
+
 _TOLD_BY = (
     "provider_message_id",
     "status",
@@ -140,10 +142,12 @@ class Kept(NamedTuple):
 
 
 def create_functions(*, using: str, **_: Any) -> None:
-    """Receive `post_migrate`."""
+    """Receive `post_migrate`, which comes also before the tables are there, and after they went."""
     if has_functions(using) and router.allow_migrate_model(using, MessageLog):
         with connections[using].cursor() as cursor:
-            cursor.execute(_KEEP_REPORT)
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [_MESSAGE])
+            [has_tables] = cursor.fetchone()
+            cursor.execute(_KEEP_REPORT if has_tables else _FORGET)
 
 
 def has_functions(database: str) -> bool:
