@@ -217,7 +217,7 @@ def prepare_many(
     _collect(faults, lambda: _check_active(plan))
     _collect(faults, lambda: _check_column(plan))
     chosen = _collect(faults, lambda: _route(route, plan))
-    sender_pk = _collect(faults, lambda: _sender_pk(sent_by))
+    sender_pk = _collect(faults, lambda: _stored_sender_pk(sent_by))
     start = _collect(faults, lambda: _instant("send_at", send_at))
     _collect(faults, lambda: _check_start(start))
     if faults or plan is None or chosen is None:
@@ -341,6 +341,15 @@ def _sender_pk(sent_by: object) -> Any:
     if not isinstance(sent_by, get_user_model()) or sent_by.pk is None:
         raise _fault("sent_by", _("Give a stored user, or nothing."))
     return sent_by.pk
+
+
+def _stored_sender_pk(sent_by: object) -> Any:
+    # Of a single message its row tells, which costs no query.
+    pk = _sender_pk(sent_by)
+    users = get_user_model()._base_manager.using(MessageLog.database())
+    if pk is not None and not users.filter(pk=pk).exists():
+        raise _fault("sent_by", _("It does not exist any more."))
+    return pk
 
 
 def _instant(field: str, instant: object) -> datetime | None:

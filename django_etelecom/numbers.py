@@ -10,12 +10,12 @@ import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from django.contrib.auth import get_user_model
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -183,10 +183,26 @@ def suppress_all(entries: Sequence[Entry], *, by_pk: Any = None, dry_run: bool =
     with transaction.atomic(using=rows.db):
         # Another process may be doing the same.
         rows.bulk_create(new.values(), ignore_conflicts=True)
+        _check_written(new.values())
         for reason, of_them in widened.items():
             narrow = rows.filter(number_digest__in=of_them, reason=reason, scope=Scope.ADVERTISING)
             narrow.update(scope=Scope.EVERYTHING)
     return len(new)
+
+
+def _check_written(entries: Collection[Suppression]) -> None:
+    """Raise an `IntegrityError` where one is not on the list.
+
+    MariaDB ignores any conflict, also that with a user who was deleted meanwhile.
+    """
+    digests = {entry.number_digest for entry in entries if entry.created_by_id is not None}
+    listed = _rows(Suppression).filter(number_digest__in=digests).order_by()
+    there = set(listed.values_list("number_digest", "reason"))
+    if any(
+        entry.number_digest in digests and (entry.number_digest, entry.reason) not in there
+        for entry in entries
+    ):
+        raise IntegrityError("A suppression could not be written: its user does not exist.")
 
 
 def lift_all(numbers: Sequence[str], *, reason: str | None = None, by_pk: Any = None) -> int:
@@ -505,4 +521,8 @@ def user_pk(by: object) -> Any:
         return None
     if not isinstance(by, get_user_model()) or by.pk is None:
         raise _fault("by", _("Give a stored user, or nothing."))
+    # Whoever has it may hold it for longer than it is there.
+    users = get_user_model()._base_manager.using(MessageLog.database())
+    if not users.filter(pk=by.pk).exists():
+        raise _fault("by", _("It does not exist any more."))
     return by.pk

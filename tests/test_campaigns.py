@@ -128,6 +128,17 @@ def test_campaign__sends_to_every_row(askable, order_template, rows, admin_user)
     assert messages[0].params["order_code"] == "DH-1024"
 
 
+def test_campaign__of_a_user_who_is_gone_is_refused(order_template, rows, admin_user):
+    held = type(admin_user).objects.get(pk=admin_user.pk)
+    admin_user.delete()
+
+    with pytest.raises(InvalidMessage) as caught:
+        queue_campaign(order_template, rows(2), sent_by=held)
+
+    assert caught.value.message_dict == {"sent_by": ["It does not exist any more."]}
+    assert not Campaign.objects.exists()
+
+
 def test_campaign__rows_are_read_once_and_by_the_chunk(askable, order_template, rows, monkeypatch):
     monkeypatch.setattr(loading, "CHUNK", 2)
     written = []

@@ -7,17 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_etelecom import numbers
 from django_etelecom.exceptions import InvalidMessage
 from django_etelecom.models import Consent, MessageTemplate, NumberHistory, Suppression
+from django_etelecom.models.clock import EPOCH_NOW
 from django_etelecom.numbers import Agreement, Entry, agree_all, suppress_all
 from django_etelecom.sealing import number_digests, number_keys
 from django_etelecom.services import (
     check_message,
+    erase_number,
     lift_suppression,
     record_consent,
     suppress_number,
@@ -455,3 +457,55 @@ def test_upkeep__passes_over_what_is_held():
 
     assert deleted == [0]
     assert NumberHistory.objects.exists()
+
+
+# --- Users who are gone ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gone(lan):
+    """A user as somebody holds it who does not know that it was deleted."""
+    held = type(lan).objects.get(pk=lan.pk)
+    lan.delete()
+    return held
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda by: suppress_number(PHONE, reason="staff", by=by),
+        lambda by: lift_suppression(PHONE, by=by),
+        lambda by: record_consent(PHONE, source="Form", by=by),
+        lambda by: withdraw_consent(PHONE, by=by),
+        lambda by: erase_number(PHONE, by=by, suppress=True),
+    ],
+)
+def test_by__user_who_is_gone_is_refused(gone, act):
+    with pytest.raises(InvalidMessage) as caught:
+        act(gone)
+
+    assert caught.value.message_dict == {"by": ["It does not exist any more."]}
+    assert not Suppression.objects.exists()
+    assert not Consent.objects.exists()
+
+
+def test_suppress_all__never_passes_over_what_was_not_written(gone):
+    with pytest.raises(IntegrityError):
+        suppress_all([Entry(WIRE, "staff", "everything", "")], by_pk=gone.pk)
+
+    assert not Suppression.objects.exists()
+
+
+def test_clock__is_the_instant_whatever_the_zone_of_the_server():
+    with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            cursor.execute("SET time_zone = '-04:00'")
+        try:
+            before = time.time()
+            cursor.execute(f"SELECT {EPOCH_NOW[connection.vendor]}")
+            [now] = cursor.fetchone()
+        finally:
+            if connection.vendor == "mysql":
+                cursor.execute("SET time_zone = DEFAULT")
+
+    assert before - 5 < float(now) < time.time() + 5

@@ -44,7 +44,8 @@ class DatabaseNow(Func):
 EPOCH_NOW = {
     # CURRENT_TIMESTAMP and even STATEMENT_TIMESTAMP stand still while a lock is waited for.
     "postgresql": "EXTRACT(EPOCH FROM CLOCK_TIMESTAMP())",
-    "mysql": "UNIX_TIMESTAMP(NOW(6))",
+    # UNIX_TIMESTAMP goes by the server's local time, of which one hour comes twice in autumn.
+    "mysql": "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) * 0.000001)",
     "sqlite": "((JULIANDAY('NOW') - 2440587.5) * 86400.0)",
 }
 """The present instant by the database's clock, in seconds since 1970, as each vendor says it."""
