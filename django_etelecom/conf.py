@@ -281,6 +281,8 @@ class Settings:
         Raises:
             ImproperlyConfigured: one of them cannot be used.
         """
+        if not django_settings.USE_TZ:
+            raise ImproperlyConfigured("USE_TZ is off, and messages expire by instants.")
         _ = self.poll_after, self.confirms_reports
         self.check_guards()
 

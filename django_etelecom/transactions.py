@@ -17,9 +17,10 @@ UNDONE_RETRIES = 5
 UNDONE_PAUSE = 0.01
 """Seconds until then at most, the first time; twice as long each time after it."""
 
-DEADLOCKS = frozenset({"40P01", "40001", 1213, 1467})
+DEADLOCKS = frozenset({"40P01", "40001", 1213, 1467, 1020})
 """SQLSTATEs of PostgreSQL's and error numbers of MariaDB's: the database undid one of several
-transactions that waited for one another; the last one where it was for the next key of a table."""
+transactions that waited for one another, 1467 where it was for the next key of a table, or one that
+met what had changed since its snapshot (40001, 1020)."""
 
 
 def non_atomic(view: View) -> View:

@@ -185,6 +185,18 @@ def test_send__claim_that_fails_at_commit_leaves_the_caller_alone(
 
 
 @committing
+@pytest.mark.parametrize("service", [send_message, queue_message, check_message])
+def test_send__without_time_zones_nothing_is_sent(scripted, otp_template, settings, service):
+    settings.USE_TZ = False
+
+    with pytest.raises(ImproperlyConfigured, match="USE_TZ is off"):
+        service("login_otp", PHONE, {"otp": "123456"})
+
+    assert scripted.sent == []
+    assert not MessageLog.objects.exists()
+
+
+@committing
 @pytest.mark.parametrize("service", [send_message, queue_message])
 def test_send__autocommit_off_is_refused(scripted, otp_template, service):
     transaction.set_autocommit(False)
@@ -793,7 +805,14 @@ def deadlock():
 
 
 @committing
-@pytest.mark.parametrize("error", [deadlock(), OperationalError(1213, "Deadlock found")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        deadlock(),
+        OperationalError(1213, "Deadlock found"),
+        OperationalError(1020, "Record has changed since last read"),
+    ],
+)
 def test_send__insert_that_lost_a_deadlock_is_made_again(scripted, otp_template, error):
     wrapper, left = failing_inserts(5, error)
 
