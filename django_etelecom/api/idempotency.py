@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -13,8 +14,8 @@ from rest_framework.exceptions import ValidationError
 from ..models import MessageLog
 from .faults import Conflict
 
-LONGEST_KEY = 128
-"""Characters."""
+LONGEST_KEY, LONGEST_NAME = 128, 100
+"""Characters, of a key and of its user's name before it."""
 
 _KEY = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
 
@@ -35,8 +36,13 @@ def idempotency_key(request: Any) -> str | None:
         )
     if request.user.pk is None:
         raise _fault(_("Keys are for those who are logged in."))
-    # A primary key may be text, and have a colon of its own.
-    return f"api:{quote(str(request.user.pk), safe='')}:{key}"
+    return f"api:{_name(request.user.pk)}:{key}"
+
+
+def _name(pk: object) -> str:
+    # A primary key may be text, have a colon of its own, and be longer than a key can be.
+    name = quote(str(pk), safe="")
+    return name if len(name) <= LONGEST_NAME else f"={sha256(name.encode()).hexdigest()}"
 
 
 def check_replay(

@@ -2,12 +2,15 @@
 
 import threading
 from datetime import timedelta
+from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.utils import timezone
 
+from django_etelecom.api import idempotency
 from django_etelecom.api.messages import MessagesView
 from django_etelecom.models import MessageLog, RouteRule
 from django_etelecom.services import send_message
@@ -106,6 +109,21 @@ def test_key__of_another_user_never_meets(scripted, api_client, order):
 
     assert [first.status_code, second.status_code] == [201, 201]
     assert len(scripted.sent) == 2
+
+
+def test_key__of_users_whose_primary_keys_are_long_text():
+    names = [f"{'Nguyễn Văn Ân ' * 20}{number}" for number in range(2)]
+    longest = "k" * idempotency.LONGEST_KEY
+
+    keys = {
+        idempotency.idempotency_key(
+            SimpleNamespace(headers={"Idempotency-Key": longest}, user=SimpleNamespace(pk=pk))
+        )
+        for pk in [*names, 1, "1", "a:b", UUID(int=1)]
+    }
+
+    assert len(keys) == 5
+    assert max(map(len, keys)) <= 255
 
 
 def test_key__of_the_sites_own_code_never_meets(scripted, sender, order):
