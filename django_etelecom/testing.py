@@ -1,7 +1,8 @@
 """For the tests of sites that send: what was sent, and sending inside a `TestCase`."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -11,6 +12,8 @@ from django.test import override_settings
 from .backends.locmem import SentMessage, outbox
 from .guard_rules import DEFAULTS
 from .models import MessageLog
+
+logger = logging.getLogger("django_etelecom")
 
 __all__ = ["LOCMEM_SETTINGS", "UNHURRIED_GUARDS", "SentMessage", "outbox", "sent_messages"]
 
@@ -59,20 +62,33 @@ def sent_messages(*, etelecom: dict[str, Any] | None = None) -> Iterator[list[Se
 def committing_inside_testcase(database: str) -> Iterator[None]:
     """Run on-commit callbacks as soon as only the `TestCase` itself holds a transaction open."""
     connection = transaction.get_connection(database)
+    on_commit, end = connection.on_commit, transaction.Atomic.__exit__
 
-    def then_commit(original: Callable[..., None]) -> Callable[..., None]:
-        def call(*args: Any, **kwargs: Any) -> None:
-            original(*args, **kwargs)
-            # Django marks a TestCase's own blocks, for its check of durable atomics.
-            if all(block._from_testcase for block in connection.atomic_blocks):
-                callbacks, connection.run_on_commit = connection.run_on_commit, []
-                for _savepoints, callback, _robust in callbacks:
-                    callback()
+    def commit() -> None:
+        # Django marks a TestCase's own blocks, for its check of durable atomics.
+        is_outermost = all(block._from_testcase for block in connection.atomic_blocks)
+        if not is_outermost or connection.needs_rollback:
+            return
+        callbacks, connection.run_on_commit = connection.run_on_commit, []
+        for _savepoints, callback, is_robust in callbacks:
+            try:
+                callback()
+            except Exception:
+                if not is_robust:
+                    raise
+                logger.exception("A callback of on_commit(robust=True) failed.")
 
-        return call
+    def then_commit(*args: Any, **kwargs: Any) -> None:
+        on_commit(*args, **kwargs)
+        commit()
+
+    def end_and_commit(block: transaction.Atomic, kind: Any, *args: Any) -> None:
+        end(block, kind, *args)
+        if kind is None and transaction.get_connection(block.using) is connection:
+            commit()
 
     with (
-        mock.patch.object(connection, "on_commit", then_commit(connection.on_commit)),
-        mock.patch.object(connection, "savepoint_commit", then_commit(connection.savepoint_commit)),
+        mock.patch.object(connection, "on_commit", then_commit),
+        mock.patch.object(transaction.Atomic, "__exit__", end_and_commit),
     ):
         yield

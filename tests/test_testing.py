@@ -91,6 +91,39 @@ class SendingTests(TestCase):
         with testing.sent_messages(etelecom=etelecom) as outbox:
             self.assertEqual(outbox, [])
 
+    def test_sent_messages__block_without_a_savepoint_ends_as_well(self):
+        with testing.sent_messages() as outbox:
+            with transaction.atomic(savepoint=False):
+                send_message("login_otp", PHONE, {"otp": "1"})
+                self.assertEqual(outbox, [])
+            self.assertEqual(len(outbox), 1)
+
+    def test_sent_messages__what_was_rolled_back_within_sends_nothing(self):
+        with testing.sent_messages() as outbox:
+            with self.assertRaises(ZeroDivisionError), transaction.atomic():
+                with transaction.atomic(savepoint=False):
+                    send_message("login_otp", PHONE, {"otp": "1"})
+                raise ZeroDivisionError
+            self.assertEqual(outbox, [])
+        self.assertFalse(MessageLog.objects.exists())
+
+    def test_sent_messages__robust_callback_that_fails_stops_no_other(self):
+        def fail():
+            raise ZeroDivisionError
+
+        with testing.sent_messages() as outbox, self.assertLogs("django_etelecom", "ERROR"):
+            with transaction.atomic():
+                transaction.on_commit(fail, robust=True)
+                send_message("login_otp", PHONE, {"otp": "1"})
+            self.assertEqual(len(outbox), 1)
+
+    def test_sent_messages__callback_that_fails_is_told(self):
+        def fail():
+            raise ZeroDivisionError
+
+        with testing.sent_messages(), self.assertRaises(ZeroDivisionError), transaction.atomic():
+            transaction.on_commit(fail)
+
     def test_without_the_helper_a_message_waits_for_a_commit(self):
         message = send_message("login_otp", PHONE, {"otp": "1"})
 
