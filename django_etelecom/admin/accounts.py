@@ -13,7 +13,7 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.html import format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
@@ -22,11 +22,11 @@ from django.utils.translation import gettext_lazy
 
 from .. import spending
 from ..conf import settings
-from ..models import AccountState
+from ..models import AccountState, MessageLog
 from ..services import resume_account
 from .guarded import spending_in_words
 from .log import recorded
-from .lookups import AskableLists
+from .lookups import AskableLists, list_url, page_url
 
 
 def paused_accounts(
@@ -37,9 +37,7 @@ def paused_accounts(
     return [
         (
             state,
-            reverse("admin:etelecom_accountstate_resume", args=[state.pk], current_app=site.name)
-            if may_resume
-            else None,
+            (page_url(site, AccountState, "resume", state.pk) or None) if may_resume else None,
         )
         for state in AccountState.objects.exclude(paused_at=None)
     ]
@@ -105,9 +103,8 @@ class AccountStateAdmin(AskableLists):
         came_from = request.POST.get("next", "")
         if url_has_allowed_host_and_scheme(came_from, request.get_host(), request.is_secure()):
             return came_from
-        sees_messages = request.user.has_perm("etelecom.view_messagelog")
-        shown = "messagelog" if sees_messages else "accountstate"
-        return reverse(f"admin:etelecom_{shown}_changelist", current_app=self.admin_site.name)
+        messages_url = list_url(self.admin_site, request, MessageLog)
+        return messages_url or page_url(self.admin_site, AccountState, "changelist")
 
     @admin.display(description=gettext_lazy("works"), boolean=True)
     def works(self, state: AccountState) -> bool:

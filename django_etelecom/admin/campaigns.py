@@ -25,7 +25,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..models import Campaign, CampaignTally
+from ..models import Campaign, CampaignTally, MessageLog
 from ..models.messages import Status
 from ..models.routes import channel_names
 from ..numerals import grouped
@@ -35,7 +35,7 @@ from .accounts import paused_accounts
 from .faulty_rows import faults_context, faulty_rows_response
 from .forms import unusable_settings
 from .log import recorded
-from .lookups import AskableLists
+from .lookups import AskableLists, page_url
 from .moves import MOVES, RETRIED, make_move, may_send, retry
 from .progress import NOTES, UNDER_WAY, is_over, told
 from .rendering import status_badge
@@ -251,8 +251,10 @@ class CampaignAdmin(AskableLists):
             if line == UNDER_WAY
             else {"status__exact": line}
         )
-        listed = reverse("admin:etelecom_messagelog_changelist", current_app=self.admin_site.name)
-        return f"{listed}?{urlencode({'campaign__id__exact': str(campaign.pk), **wanted})}"
+        listed = page_url(self.admin_site, MessageLog, "changelist")
+        return (
+            listed and f"{listed}?{urlencode({'campaign__id__exact': str(campaign.pk), **wanted})}"
+        )
 
     def progress_view(self, request: HttpRequest, campaign: Campaign) -> HttpResponse:
         """Tell the campaign's page how far it is by now."""

@@ -51,9 +51,21 @@ class AskableLists(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscript
 
 def list_url(site: admin.AdminSite, request: HttpRequest, model: type[Model]) -> str:
     """Return the address of a list; "" where the site has none, or not for this person."""
+    listed = page_url(site, model, "changelist")
+    may_see = listed and site.get_model_admin(model).has_view_permission(request)
+    return listed if may_see else ""
+
+
+def page_url(site: admin.AdminSite, model: type[Model], page: str, *args: Any) -> str:
+    """Return the address of a page of a model; "" where the site does not have the model.
+
+    Args:
+        site: one that has perhaps some of the app's models only.
+        model: whose page.
+        page: what it is called, such as `changelist` or `change`.
+        args: of the address.
+    """
     if not site.is_registered(model):
         return ""
-    if not site.get_model_admin(model).has_view_permission(request):
-        return ""
-    name = f"admin:etelecom_{model._meta.model_name}_changelist"
-    return reverse(name, current_app=site.name)
+    name = f"admin:etelecom_{model._meta.model_name}_{page}"
+    return reverse(name, args=args, current_app=site.name)

@@ -33,6 +33,7 @@ from ..sealing import number_digests
 from ..transactions import non_atomic
 from .cancel import cancel_one
 from .log import recorded
+from .lookups import list_url, page_url
 from .number_pages import disclose, erase, erase_page, may_disclose, may_erase
 from .numbers import SAW_NUMBER, covered, record_sight, sees_numbers, shown_number
 from .refresh import refresh_one
@@ -261,18 +262,13 @@ class MessagePage(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscripta
     def _listed_url(self, request: HttpRequest, message: MessageLog) -> str:
         """Return the page of what stopped the message, of a list that this person may see."""
         model = STOPPED_BY.get(message.reason)
-        if model is None or message.is_stripped:
-            return ""
-        lists = self.admin_site.get_model_admin(model)
-        if not lists.has_view_permission(request):
+        if model is None or message.is_stripped or not list_url(self.admin_site, request, model):
             return ""
         # As it is in the database: here its number may be covered.
         rows = MessageLog.objects.filter(pk=message.pk)
         number = rows.values_list("recipient", flat=True).get()
         entry = model._default_manager.filter(number_digest__in=number_digests(number)).first()
-        site = self.admin_site.name
-        page = f"admin:etelecom_{model._meta.model_name}_change"
-        return reverse(page, args=[entry.pk], current_app=site) if entry else ""
+        return page_url(self.admin_site, model, "change", entry.pk) if entry else ""
 
     # --- Its fields -------------------------------------------------------------------------------
 

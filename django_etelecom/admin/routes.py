@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Count
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -19,7 +18,7 @@ from ..conf import settings
 from ..hours import all_open
 from ..models import Channel, MessageTemplate, RouteRule
 from ..models.routes import channel_names, channels_at_night
-from .lookups import AskableLists
+from .lookups import AskableLists, page_url
 
 PLACES = ("first_channel", "second_channel", "third_channel")
 
@@ -189,17 +188,9 @@ class RouteRuleAdmin(AskableLists):
         """Name the templates of this rule; of the default, tell how many have none of their own."""
         lines: list[str] = [self._line(template) for template in rule.templates.all()[:MOST_NAMED]]
         if rule.number_of_templates > MOST_NAMED:
-            listed = reverse(
-                "admin:etelecom_messagetemplate_changelist", current_app=self.admin_site.name
-            )
-            lines.append(
-                format_html(
-                    '<a href="{}?route__id__exact={}">{}</a>',
-                    listed,
-                    rule.pk,
-                    gettext("All %(count)d") % {"count": rule.number_of_templates},
-                )
-            )
+            listed = page_url(self.admin_site, MessageTemplate, "changelist")
+            words = gettext("All %(count)d") % {"count": rule.number_of_templates}
+            lines.append(_link(listed and f"{listed}?route__id__exact={rule.pk}", words))
         if rule.is_default:
             lines.append(_routeless())
         if not lines:
@@ -208,10 +199,13 @@ class RouteRuleAdmin(AskableLists):
         return format_html('<ul class="etelecom-used">{}</ul>', items)
 
     def _line(self, template: MessageTemplate) -> SafeString:
-        site = self.admin_site.name
-        url = reverse("admin:etelecom_messagetemplate_change", args=[template.pk], current_app=site)
+        url = page_url(self.admin_site, MessageTemplate, "change", template.pk)
         note = "" if template.is_active else gettext("(not active)")
-        return format_html('<a href="{}"><bdi>{}</bdi></a> {}', url, template, note)
+        return format_html("{} {}", _link(url, format_html("<bdi>{}</bdi>", template)), note)
+
+
+def _link(url: str, words: str) -> SafeString:
+    return format_html('<a href="{}">{}</a>', url, words) if url else format_html("{}", words)
 
 
 def _routeless() -> str:

@@ -9,13 +9,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..models import Campaign, MessageLog, MessageTemplate
 from ..numerals import grouped
+from .lookups import list_url
 
 COUNTED = 10_000
 
@@ -64,7 +64,5 @@ def _counted(number: int, words: str) -> str:
 def _list_url(
     request: HttpRequest, site: admin.AdminSite, model: type[Any], template: MessageTemplate
 ) -> str:
-    if not site.get_model_admin(model).has_view_permission(request):
-        return ""
-    listed = reverse(f"admin:etelecom_{model._meta.model_name}_changelist", current_app=site.name)
-    return f"{listed}?{urlencode({'template__id__exact': template.pk})}"
+    listed = list_url(site, request, model)
+    return listed and f"{listed}?{urlencode({'template__id__exact': template.pk})}"
