@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils import timezone
@@ -26,6 +25,7 @@ from .models.templates import TemplatePlan
 from .redaction import clean_text
 from .schema import Wire
 from .sealing import digest, digest_matches, key_digest
+from .users import present_user_pk, user_pk
 
 T = TypeVar("T")
 
@@ -142,7 +142,8 @@ def prepare(
     # Without the template nothing can be said of them.
     wire = _collect(faults, lambda: _wire(plan, params)) if plan else None
     digest_of_key = _collect(faults, lambda: idempotency_digest(idempotency_key))
-    sender_pk = _collect(faults, lambda: _sender_pk(sent_by))
+    # That it is there still is told when its row is written, which costs no query.
+    sender_pk = _collect(faults, lambda: user_pk("sent_by", sent_by))
     start = _collect(faults, lambda: _instant("send_at", send_at))
     expires = _collect(faults, lambda: _instant("expires_at", expires_at))
     _collect(late, lambda: _check_start(start))
@@ -217,7 +218,7 @@ def prepare_many(
     _collect(faults, lambda: _check_active(plan))
     _collect(faults, lambda: _check_column(plan))
     chosen = _collect(faults, lambda: _route(route, plan))
-    sender_pk = _collect(faults, lambda: _stored_sender_pk(sent_by))
+    sender_pk = _collect(faults, lambda: present_user_pk("sent_by", sent_by))
     start = _collect(faults, lambda: _instant("send_at", send_at))
     _collect(faults, lambda: _check_start(start))
     if faults or plan is None or chosen is None:
@@ -332,24 +333,6 @@ def idempotency_digest(key: object) -> str | None:
     if not isinstance(key, str) or not 0 < len(key) <= 255:
         raise _fault("idempotency_key", _("Give text of 1 to 255 characters."))
     return key_digest(key)
-
-
-def _sender_pk(sent_by: object) -> Any:
-    # A visitor who has not logged in is nobody.
-    if sent_by is None or getattr(sent_by, "is_anonymous", False):
-        return None
-    if not isinstance(sent_by, get_user_model()) or sent_by.pk is None:
-        raise _fault("sent_by", _("Give a stored user, or nothing."))
-    return sent_by.pk
-
-
-def _stored_sender_pk(sent_by: object) -> Any:
-    # Of a single message its row tells, which costs no query.
-    pk = _sender_pk(sent_by)
-    users = get_user_model()._base_manager.using(MessageLog.database())
-    if pk is not None and not users.filter(pk=pk).exists():
-        raise _fault("sent_by", _("It does not exist any more."))
-    return pk
 
 
 def _instant(field: str, instant: object) -> datetime | None:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
-from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -27,6 +26,7 @@ from .models import Consent, MessageLog, NumberHistory, Suppression
 from .phone import existing, mask, recognize
 from .redaction import clean_text
 from .sealing import number_digests, number_keys
+from .users import present_user_pk
 
 Reason = Suppression.Reason
 Scope = Suppression.Scope
@@ -92,7 +92,7 @@ def suppress_number(
     """
     faults: dict[str, list[str]] = {}
     entry = collect(faults, lambda: read_entry(phone, reason=reason, scope=scope, note=note))
-    by_pk = collect(faults, lambda: user_pk(by))
+    by_pk = collect(faults, lambda: present_user_pk("by", by))
     if faults or entry is None:
         raise InvalidMessage(faults)
     suppress_all([entry], by_pk=by_pk)
@@ -121,7 +121,7 @@ def lift_suppression(phone: str, *, reason: str | None = None, by: Any = None) -
     number = collect(faults, lambda: read_number(phone))
     if reason is not None:
         collect(faults, lambda: _choice("reason", reason, Reason.values))
-    by_pk = collect(faults, lambda: user_pk(by))
+    by_pk = collect(faults, lambda: present_user_pk("by", by))
     if faults or number is None:
         raise InvalidMessage(faults)
     return lift_all([number], reason=reason, by_pk=by_pk)
@@ -260,7 +260,7 @@ def record_consent(
     faults: dict[str, list[str]] = {}
     at = timezone.now() if given_at is None else given_at
     agreement = collect(faults, lambda: read_agreement(phone, source=source, given_at=at))
-    by_pk = collect(faults, lambda: user_pk(by))
+    by_pk = collect(faults, lambda: present_user_pk("by", by))
     if faults or agreement is None:
         raise InvalidMessage(faults)
     agree_all([agreement], by_pk=by_pk)
@@ -285,7 +285,7 @@ def withdraw_consent(phone: str, *, by: Any = None) -> int:
     """
     faults: dict[str, list[str]] = {}
     number = collect(faults, lambda: read_number(phone))
-    by_pk = collect(faults, lambda: user_pk(by))
+    by_pk = collect(faults, lambda: present_user_pk("by", by))
     if faults or number is None:
         raise InvalidMessage(faults)
     return withdraw_all([number], by_pk=by_pk)
@@ -508,21 +508,3 @@ def _past(field: str, instant: object) -> datetime:
     if instant > timezone.now():
         raise _fault(field, _("This has not come yet."))
     return instant
-
-
-def user_pk(by: object) -> Any:
-    """Return the primary key of the user who acts; None: nobody is on record.
-
-    Raises:
-        InvalidMessage: under `by`: it is no stored user.
-    """
-    # A visitor who has not logged in is nobody.
-    if by is None or getattr(by, "is_anonymous", False):
-        return None
-    if not isinstance(by, get_user_model()) or by.pk is None:
-        raise _fault("by", _("Give a stored user, or nothing."))
-    # Whoever has it may hold it for longer than it is there.
-    users = get_user_model()._base_manager.using(MessageLog.database())
-    if not users.filter(pk=by.pk).exists():
-        raise _fault("by", _("It does not exist any more."))
-    return by.pk

@@ -30,11 +30,12 @@ from .models import (
     Suppression,
 )
 from .models.messages import Status
-from .numbers import Entry, suppress_all, user_pk
+from .numbers import Entry, suppress_all
 from .sealing import SealBroken
 from .stripping import DEFAULT_BATCH, check_batch_size, rest, strip
 from .traces import Traces
 from .uploads import drop_rows, rows_waiting
+from .users import present_user_pk
 
 HAS_LEFT = ~Q(status__in=[Status.QUEUED, Status.SENDING])
 """Messages that no process sends any more."""
@@ -108,7 +109,7 @@ def erase_number(
         RuntimeError: inside `atomic()`, which would hold all of it to the end.
     """
     check_batch_size(batch_size)
-    by_pk = user_pk(by)
+    by_pk = present_user_pk("by", by)
     traces = Traces.of(phone)
     erased = Erased()
     if dry_run:
