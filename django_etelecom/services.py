@@ -383,5 +383,6 @@ def resume_account(alias: str) -> bool:
     if pace.resume(alias):
         return True
     if alias not in settings.account_aliases and not pace.knows(alias):
+        # Raises, and names those that there are.
         settings.account(alias)
     return False

@@ -73,6 +73,7 @@ def committing_inside_testcase(database: str) -> Iterator[None]:
         for _savepoints, callback, is_robust in callbacks:
             try:
                 callback()
+            # Whatever it is: so does Django with a callback that may fail.
             except Exception:
                 if not is_robust:
                     raise

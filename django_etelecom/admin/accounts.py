@@ -29,16 +29,11 @@ from .log import recorded
 from .lookups import AskableLists, list_url, page_url
 
 
-def paused_accounts(
-    request: HttpRequest, site: admin.AdminSite
-) -> list[tuple[AccountState, str | None]]:
-    """Return the paused accounts, each with the URL that resumes it where this person may."""
+def paused_accounts(request: HttpRequest, site: admin.AdminSite) -> list[tuple[AccountState, str]]:
+    """Return the paused accounts, each with the URL that resumes it; "": this person cannot."""
     may_resume = request.user.has_perm("etelecom.change_accountstate")
     return [
-        (
-            state,
-            (page_url(site, AccountState, "resume", state.pk) or None) if may_resume else None,
-        )
+        (state, page_url(site, AccountState, "resume", state.pk) if may_resume else "")
         for state in AccountState.objects.exclude(paused_at=None)
     ]
 

@@ -252,9 +252,8 @@ class CampaignAdmin(AskableLists):
             else {"status__exact": line}
         )
         listed = page_url(self.admin_site, MessageLog, "changelist")
-        return (
-            listed and f"{listed}?{urlencode({'campaign__id__exact': str(campaign.pk), **wanted})}"
-        )
+        query = urlencode({"campaign__id__exact": str(campaign.pk), **wanted})
+        return listed and f"{listed}?{query}"
 
     def progress_view(self, request: HttpRequest, campaign: Campaign) -> HttpResponse:
         """Tell the campaign's page how far it is by now."""

@@ -35,6 +35,7 @@ def _ended_by_signals(worker: Worker) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
+            # None: it was not set by Python.
             signal.signal(number, handler or signal.SIG_DFL)
 
 
